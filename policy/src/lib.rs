@@ -1,0 +1,1 @@
+//! The DataLab policy: document, rules, requirements, pod writer.

@@ -1,0 +1,1 @@
+//! Post-renderer that holds a JupyterHub lab's charts to its DataLab policy.

@@ -1,0 +1,1 @@
+//! Fetches and builds the real programs that the tests run.

@@ -1,0 +1,19 @@
+//! Format-preserving YAML for Kubernetes manifests.
+//!
+//! A stream is [`split`] into documents by byte range; a [`Document`] is parsed with byte spans and read as
+//! Helm reads it; [`Edit`]s are spliced into its text, so that only the lines that must change do.
+
+mod document;
+mod edit;
+mod emit;
+mod error;
+mod path;
+mod split;
+
+pub use document::Document;
+pub use edit::{Edit, Editor, Op};
+pub use emit::emit;
+pub use error::{Error, Location};
+pub use path::{Path, Segment};
+pub use serde_json::{Map, Value};
+pub use split::{Piece, split};
