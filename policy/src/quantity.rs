@@ -21,7 +21,8 @@ const LARGEST_OF_KUBESPAWNER: u32 = 4;
 /// An amount of a resource, read as Kubernetes' `resource.Quantity` reads it and written as it was.
 ///
 /// Amounts are compared, not spellings: `0.5` is `500m`. As in Go, what is finer than a nano is rounded away from zero,
-/// and binary amounts end at 2⁶³-1. Unlike Go's, amounts beyond ±1.7·10²⁹ are all the same.
+/// and binary amounts end at 2⁶³-1. Unlike in Go, a number needs a digit (`Mi` alone is zero there), and amounts beyond
+/// ±1.7·10²⁹ are all the same.
 #[derive(Clone)]
 pub struct Quantity {
     nanos: i128,
@@ -144,7 +145,6 @@ struct Parts<'a> {
     exponent: bool,
 }
 
-/// Go reads a number without digits as nothing, and so does this: `Mi` is `0`.
 fn split(text: &str) -> Option<Parts<'_>> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -163,7 +163,7 @@ fn split(text: &str) -> Option<Parts<'_>> {
         parts.decimal = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
         parts.exponent = true;
     }
-    (!text.is_empty()).then_some(parts)
+    (!whole.is_empty() || !fraction.is_empty()).then_some(parts)
 }
 
 impl FromStr for Quantity {
