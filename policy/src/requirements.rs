@@ -123,6 +123,20 @@ pub struct RequiredVolume {
     pub read_only: bool,
 }
 
+impl RequiredVolume {
+    /// The mount of its volume.
+    pub fn mount(&self) -> Value {
+        let mut mount = json!({"name": self.name, "mountPath": self.mount_path});
+        if let Some(sub_path) = &self.sub_path {
+            mount["subPath"] = sub_path.as_str().into();
+        }
+        if self.read_only {
+            mount["readOnly"] = true.into();
+        }
+        mount
+    }
+}
+
 /// What rules compile from.
 pub struct Context<'a> {
     /// The policy.
@@ -169,10 +183,11 @@ impl Context<'_> {
         self.policy.spec.environment.iter().filter(|variable| self.user.in_any(&variable.groups))
     }
 
-    /// Patterns of the images that this user may run.
+    /// Patterns of the images that this user may run; of a template, what anybody may.
     pub fn image_patterns(&self) -> impl Iterator<Item = &str> {
-        let allow = &self.policy.spec.images.allow;
-        allow.iter().filter(|rule| self.user.in_any(&rule.groups)).map(|rule| rule.pattern.as_str())
+        let anybody = matches!(self.user, User::Template);
+        let allow = self.policy.spec.images.allow.iter();
+        allow.filter(move |rule| anybody || self.user.in_any(&rule.groups)).map(|rule| rule.pattern.as_str())
     }
 
     /// The group that pays: the first of the policy that the user is in.

@@ -1,3 +1,9 @@
 //! `datalab-postrender`: reads a rendered chart on stdin, writes it on stdout, held to a policy.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::run()
+}

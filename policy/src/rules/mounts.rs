@@ -36,13 +36,8 @@ fn write_volume(wanted: &RequiredVolume, pod: &mut Pod<'_>) {
         Some(name) => name.to_owned(),
         None => add_volume(wanted, pod, &volumes),
     };
-    let mut mount = json!({"name": name, "mountPath": wanted.mount_path});
-    if let Some(sub_path) = &wanted.sub_path {
-        mount["subPath"] = sub_path.as_str().into();
-    }
-    if wanted.read_only {
-        mount["readOnly"] = true.into();
-    }
+    let mut mount = wanted.mount();
+    mount["name"] = name.into();
     match at {
         Some(i) => pod.set(&mounts.join(i), mount),
         None => pod.append(&mounts, mount),

@@ -1,0 +1,214 @@
+//! The platform's own pods: where they run, and what follows the users.
+
+use datalab_policy::document::{DataLab, NodeSelectorRequirement, OnePodPerNode, Placement, Profile};
+use datalab_policy::pod::{self, Conflict};
+use datalab_policy::requirements::compile_placement;
+use datalab_policy::{Requirements, User, compile};
+use datalab_yaml::{Editor, Path, Value};
+use serde_json::json;
+
+use crate::hub::Hub;
+use crate::manifest::{FILENAME_ANNOTATION, Object};
+
+/// What a workload is to the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Holds nodes for users.
+    Placeholder,
+    /// Pulls images on the users' nodes.
+    Puller,
+    /// Anything else.
+    Platform,
+}
+
+/// What a workload is, by the names that the hub's chart gives.
+pub fn role(object: &Object, hub: Option<&Hub>) -> Role {
+    let is = |what: &str| hub.is_some_and(|hub| hub.name_of(what) == object.name);
+    match object.kind.as_str() {
+        "StatefulSet" if is("user-placeholder") => Role::Placeholder,
+        "DaemonSet" if is("continuous-image-puller") || is("hook-image-puller") => Role::Puller,
+        _ => Role::Platform,
+    }
+}
+
+/// The path of an object's pod, for kinds that have one.
+pub fn pod_path(object: &Object) -> Option<Path> {
+    let keys: &[&str] = match object.kind.as_str() {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => &["spec", "template"],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template"],
+        "Pod" => &[],
+        _ => return None,
+    };
+    Some(keys.iter().fold(object.at.clone(), |path, key| path.join(*key)))
+}
+
+/// Whether an existing object's pod template can be changed at all.
+pub fn is_mutable(object: &Object, value: &Value) -> bool {
+    // A hook's Job is deleted and made anew.
+    object.kind != "Job" || !value["metadata"]["annotations"]["helm.sh/hook"].is_null()
+}
+
+/// What the policy requires of a workload's pods.
+pub fn requirements(policy: &DataLab, role: Role, hub: Option<&Hub>, object: &Object, value: &Value) -> Requirements {
+    match (role, hub) {
+        (Role::Placeholder, Some(hub)) => {
+            let profiles = policy.profiles();
+            let profile = profiles.iter().find(|profile| profile.default).or(profiles.first());
+            scheduling(&compile(policy, &hub.facts, User::Template, profile))
+        }
+        _ => policy
+            .spec
+            .placement
+            .iter()
+            .find(|placement| matches(placement, hub, object, value))
+            .map(|placement| compile_placement(policy, placement))
+            .unwrap_or_default(),
+    }
+}
+
+/// The part of a user pod's requirements that says where it may run.
+pub fn scheduling(all: &Requirements) -> Requirements {
+    Requirements {
+        nodes: all.nodes.clone(),
+        tolerations: all.tolerations.clone(),
+        isolation: all.isolation,
+        ..Requirements::default()
+    }
+}
+
+fn matches(placement: &Placement, hub: Option<&Hub>, object: &Object, value: &Value) -> bool {
+    let wanted = &placement.r#match;
+    wanted.chart.as_deref().is_none_or(|chart| charts(value, hub).iter().any(|name| name == chart))
+        && wanted.component.as_deref().is_none_or(|component| {
+            let template = pod_path(object).map(|path| {
+                let below = &path.segments()[object.at.segments().len()..];
+                below.iter().fold(value, |value, segment| match segment {
+                    datalab_yaml::Segment::Key(key) => &value[key.as_str()],
+                    datalab_yaml::Segment::Index(i) => &value[*i],
+                })
+            });
+            std::iter::once(value).chain(template).any(|holder| {
+                let labels = &holder["metadata"]["labels"];
+                labels["component"] == component || labels["app.kubernetes.io/component"] == component
+            })
+        })
+}
+
+/// Names of the chart that an object comes from: its label's, its file's, and `jupyterhub` for the hub's under an alias.
+fn charts(value: &Value, hub: Option<&Hub>) -> Vec<String> {
+    let metadata = &value["metadata"];
+    let mut names: Vec<String> = ["helm.sh/chart", "chart"]
+        .iter()
+        .filter_map(|key| metadata["labels"][*key].as_str())
+        .map(|label| without_version(label).to_owned())
+        .collect();
+    if let Some(file) = metadata["annotations"][FILENAME_ANNOTATION].as_str() {
+        names.extend(chart_of_file(file).map(str::to_owned));
+    }
+    if hub.is_some_and(|hub| hub.values["Chart"]["Name"].as_str().is_some_and(|alias| names.iter().any(|n| n == alias))) {
+        names.push("jupyterhub".to_owned());
+    }
+    names
+}
+
+/// `cert-manager` of `cert-manager-v1.15.3`.
+fn without_version(label: &str) -> &str {
+    label
+        .match_indices('-')
+        .find(|(at, _)| label[at + 1..].trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit()))
+        .map_or(label, |(at, _)| &label[..at])
+}
+
+/// The innermost chart of `parent/charts/child/templates/file.yaml`.
+fn chart_of_file(file: &str) -> Option<&str> {
+    file.split("/templates/").next()?.rsplit('/').next()
+}
+
+/// Pullers go to the users' nodes, all of them: one node selector term for each profile's.
+pub fn write_puller(policy: &DataLab, hub: &Hub, editor: &mut Editor, pod: &Path) {
+    let profiles = policy.profiles();
+    let all: Vec<Requirements> =
+        profiles.iter().map(|profile| compile(policy, &hub.facts, User::Template, Some(profile))).collect();
+    let mut tolerations = Requirements::default();
+    for requirements in &all {
+        tolerations.tolerations.extend(requirements.tolerations.iter().cloned());
+    }
+    pod::write(&tolerations, editor, pod);
+
+    let mut alternatives: Vec<&[NodeSelectorRequirement]> = Vec::new();
+    for requirements in &all {
+        if !alternatives.contains(&requirements.nodes.as_slice()) {
+            alternatives.push(&requirements.nodes);
+        }
+    }
+    if alternatives.iter().any(|nodes| nodes.is_empty()) {
+        return;
+    }
+    let terms = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"]
+        .into_iter()
+        .fold(pod.clone(), |path, key| path.join(key));
+    let existing = editor.get(&terms).and_then(Value::as_array).cloned().unwrap_or_default();
+    let pods: Vec<Value> = if existing.is_empty() { vec![json!({})] } else { existing.clone() };
+    let selector = editor.get(&pod.join("spec").join("nodeSelector")).cloned().unwrap_or_default();
+    let mut new = Vec::new();
+    for term in pods {
+        // Each of today's terms, held to each profile's nodes.
+        let held = alternatives.iter().filter_map(|nodes| {
+            let terms = if existing.is_empty() { json!([]) } else { json!([term]) };
+            let mut one = Editor::new(json!({"metadata": {}, "spec": {
+                "nodeSelector": selector,
+                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}},
+            }}));
+            let requirements = Requirements { nodes: nodes.to_vec(), ..Requirements::default() };
+            // A profile on other nodes than the chart's selector has is not reached by this puller anyhow.
+            let conflicts = pod::write(&requirements, &mut one, &Path::ROOT);
+            let affinity = &one.value()["spec"]["affinity"]["nodeAffinity"];
+            let term = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0].clone();
+            conflicts.is_empty().then_some(term)
+        });
+        for term in held {
+            if term.is_null() {
+                return;
+            }
+            if !new.contains(&term) {
+                new.push(term);
+            }
+        }
+    }
+    // A second pass finds each of its terms held to some profile already.
+    let done = !existing.is_empty() && existing.iter().all(|term| {
+        alternatives.iter().any(|nodes| {
+            let mut one = Editor::new(json!({"metadata": {}, "spec": {
+                "nodeSelector": selector,
+                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}},
+            }}));
+            let requirements = Requirements { nodes: nodes.to_vec(), ..Requirements::default() };
+            pod::write(&requirements, &mut one, &Path::ROOT).is_empty() && one.finish().1.is_empty()
+        })
+    });
+    if !new.is_empty() && !done {
+        crate::assign(editor, &terms, &Value::Array(new));
+    }
+}
+
+/// Placeholders that nobody can evict would hold their nodes for ever.
+pub fn check_placeholder(object: &Object, value: &Value, requirements: &Requirements) -> Option<Conflict> {
+    let replicas = value["spec"]["replicas"].as_i64().unwrap_or(1);
+    let priority = &value["spec"]["template"]["spec"]["priorityClassName"];
+    let alone = requirements.isolation.is_some_and(|(mode, _)| mode == OnePodPerNode::Required);
+    (alone && replicas > 0 && priority.is_null()).then(|| Conflict {
+        rule: "isolation",
+        path: object.at.join("spec").join("template").join("spec").join("priorityClassName"),
+        message: format!(
+            "StatefulSet {} holds {replicas} nodes without a priority class: with one pod per node nobody could evict its \
+             placeholders, and they would block their nodes for ever; set scheduling.podPriority.enabled: true, or \
+             scheduling.userPlaceholder.replicas: 0",
+            object.name
+        ),
+    })
+}
+
+/// The profiles that keep spare nodes.
+pub fn spare_profiles(policy: &DataLab) -> Vec<Profile> {
+    policy.profiles().into_iter().filter(|profile| profile.spares > 0).collect()
+}
