@@ -223,7 +223,8 @@ fn describe(rendered: &Rendered, diff: bool, summary: bool, colours: Colours) ->
         for line in &rendered.summary {
             let _ = writeln!(out, "{line}");
         }
-        let _ = writeln!(out, "{} documents changed", rendered.changes.len());
+        let documents = rendered.changes.iter().filter(|change| !change.decoded).count();
+        let _ = writeln!(out, "{documents} documents changed");
     }
     for warning in &rendered.warnings {
         let _ = writeln!(out, "warning: {warning}");

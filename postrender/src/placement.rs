@@ -56,6 +56,8 @@ pub fn requirements(policy: &DataLab, role: Role, hub: Option<&Hub>, object: &Ob
             let profile = profiles.iter().find(|profile| profile.default).or(profiles.first());
             scheduling(&compile(policy, &hub.facts, User::Template, profile))
         }
+        // Pullers go where the users are, not where the platform is.
+        (Role::Puller, _) => Requirements::default(),
         _ => policy
             .spec
             .placement

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use datalab_policy::Requirements;
+use datalab_policy::{HubFacts, Requirements};
 use datalab_policy::document::{DataLab, Enforcement};
 use datalab_policy::pod::{self, Conflict};
 use datalab_yaml::{Document, Editor, Location, Value, emit, split};
@@ -29,6 +29,8 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// What the policy came to, a line each.
     pub summary: Vec<String>,
+    /// The hub that the policy governs, if the stream holds one.
+    pub facts: Option<HubFacts>,
 }
 
 /// A document that changed.
@@ -40,6 +42,8 @@ pub struct Change {
     pub before: String,
     /// As it is.
     pub after: String,
+    /// Whether it is what a Secret's document holds encoded, not a document of the stream.
+    pub decoded: bool,
     /// Whether it may hold secrets, so that only changed lines may be shown.
     pub confidential: bool,
 }
@@ -140,6 +144,7 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
     if let Some(hub) = &hub {
         rendered.warnings.extend(hub::overrides(&hub.values));
         rendered.summary.extend(unseen_hooks(hub, &objects));
+        rendered.facts = Some(hub.facts.clone());
     }
     Ok(rendered)
 }
@@ -204,6 +209,7 @@ impl Pass<'_> {
                 title: format!("{} {}: values.yaml", hub.secret.kind, hub.secret.name),
                 before: hub.values_text.clone(),
                 after: text.clone(),
+                decoded: true,
                 confidential: true,
             });
         }
@@ -298,6 +304,7 @@ fn write_stream(
                 title: names.join(", "),
                 before: manifest.piece.text.to_owned(),
                 after: text.to_string(),
+                decoded: false,
                 confidential: names.iter().any(|name| name.starts_with("Secret ")),
             });
         }
@@ -314,6 +321,7 @@ fn write_stream(
             title: format!("StatefulSet {}", document["metadata"]["name"].as_str().unwrap_or_default()),
             before: String::new(),
             after: text,
+            decoded: false,
             confidential: false,
         });
     }

@@ -8,8 +8,11 @@ use serde_json::json;
 
 use crate::assign;
 
-/// Writes the table. Other keys of `custom.datalab` stay.
+/// Writes the table, if anything depends on groups. Other keys of `custom.datalab` stay.
 pub fn write(policy: &DataLab, facts: &HubFacts, editor: &mut Editor) {
+    if policy.spec.groups.is_empty() {
+        return;
+    }
     let at: Path = ["custom", "datalab"].into_iter().collect();
     for (key, value) in compile(policy, facts) {
         assign(editor, &at.join(key), &value);
