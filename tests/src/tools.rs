@@ -75,7 +75,7 @@ pub fn kustomize() -> Result<Option<Tool>> {
         program: "kustomize",
         module: "sigs.k8s.io/kustomize/kustomize/v5",
         ask: &["version"],
-        version_in: "sigs.k8s.io/kustomize/api/provenance.version",
+        version_in: "",
         seconds: 30,
     })
 }

@@ -74,8 +74,10 @@ fn comparable(pod: Option<&Value>, claim: Option<&Value>) -> Value {
     let mut start = json!({ "pod": pod, "claim": claim });
     // Claims were recorded as built, before they were sent to a namespace.
     start["claim"]["metadata"]["namespace"] = Value::Null;
-    if let Some(annotations) = start["pod"]["metadata"]["annotations"].as_object_mut() {
-        annotations.retain(|key, _| !VERSIONS.contains(&key.as_str()));
+    for object in ["pod", "claim"] {
+        if let Some(annotations) = start[object]["metadata"]["annotations"].as_object_mut() {
+            annotations.retain(|key, _| !VERSIONS.contains(&key.as_str()));
+        }
     }
     for container in start["pod"]["spec"]["containers"].as_array_mut().into_iter().flatten() {
         if let Some(variables) = container["env"].as_array_mut() {
@@ -144,7 +146,7 @@ fn compare(stream: &Path, pods: &Path) -> Result<()> {
         return Ok(());
     };
 
-    let mut failures = String::new();
+    let mut failures = Vec::new();
     for recorded in &recorded {
         let wanted = comparable(Some(&recorded.pod), recorded.claim.as_ref());
         let differences = built.iter().filter(|start| recorded.could_be(start)).map(|start| {
@@ -156,10 +158,10 @@ fn compare(stream: &Path, pods: &Path) -> Result<()> {
             .min_by_key(Vec::len)
             .unwrap_or_else(|| vec![String::from("nothing like it was built")]);
         if !closest.is_empty() {
-            failures += &format!("{} differs:\n  {}\n", recorded.path.display(), closest.join("\n  "));
+            failures.push(format!("{} differs:\n  {}", recorded.path.display(), closest.join("\n  ")));
         }
     }
-    ensure!(failures.is_empty(), "{failures}");
+    ensure!(failures.is_empty(), failures.join("\n"));
     Ok(())
 }
 
