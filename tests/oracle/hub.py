@@ -1,6 +1,6 @@
 """What a rendered JupyterHub would start: the pods and claims that the real KubeSpawner builds.
 
-    hub.py hubs < stream            one line a hub: {hub, namespace, chart}
+    hub.py hubs < stream            one line a hub: {hub, namespace, chart, groups}
     hub.py pods HUB --namespace NS --users JSON < stream
                                             one line a start: {hub, namespace, user, server, groups, profile,
                                             options, pod, pvc, error}
@@ -13,6 +13,7 @@ pod would be created. Nothing reaches the network.
 """
 
 import argparse
+import ast
 import asyncio
 import base64
 import contextlib
@@ -97,6 +98,19 @@ class Hub:
                 items = volume[key].get("items")
                 return {i["path"]: files[i["key"]] for i in items if i["key"] in files} if files and items else files
         return None
+
+    def groups(self):
+        """The names that the hub's own code looks for: strings that it lists, or asks `in` of something."""
+        code = list(((self.values.get("hub") or {}).get("extraConfig") or {}).values())
+        for files in self.volumes.values():
+            own = (files or {}).keys() - {"jupyterhub_config.py", "z2jh.py"}
+            code += [files[name].decode() for name in own if name.endswith(".py")]
+        found = set()
+        for node in (node for text in code for node in ast.walk(ast.parse(text))):
+            listed = getattr(node, "elts", [])
+            asked = [node.left] if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In) else []
+            found |= {n.value for n in [*listed, *asked] if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+        return sorted(found)
 
     def lay_out(self, root):
         """Writes the files that the hub's container would see, under `root`."""
@@ -262,8 +276,8 @@ class Starts:
         user.spawners.pop(server, None)
         spawner = user.get_spawner(server)
         spawner.orm_spawner.state = None
-        if self.options.no_hooks:
-            spawner.pre_spawn_hook = spawner.modify_pod_hook = None
+        for hook in self.options.without:
+            setattr(spawner, hook, None)
         return spawner
 
     async def profiles(self, user, server):
@@ -367,7 +381,7 @@ def main():
     build.add_argument("hub", help="name of the hub's Secret")
     build.add_argument("--namespace", required=True)
     build.add_argument("--users", required=True, help='JSON: [{"name", "server", "groups", "admin", "auth_state"}]')
-    build.add_argument("--no-hooks", action="store_true", help="leave pre_spawn_hook and modify_pod_hook out")
+    build.add_argument("--without", action="append", default=[], help="a hook to leave out, as in pre_spawn_hook")
     build.add_argument("--unlisted", action="append", default=[], help="a value to try for unlisted choices")
     options = parser.parse_args()
 
@@ -377,7 +391,8 @@ def main():
     with contextlib.redirect_stdout(sys.stderr):  # hubs print what they load
         if options.command == "hubs":
             for hub in stream.hubs():
-                emit({"hub": hub.name, "namespace": hub.namespace, "chart": hub.values["Chart"]["Version"]})
+                known = {"hub": hub.name, "namespace": hub.namespace, "groups": hub.groups()}
+                emit(known | {"chart": hub.values["Chart"]["Version"]})
             return
         options.unlisted += UNLISTED
         logging.getLogger("kubernetes_asyncio").setLevel(logging.ERROR)

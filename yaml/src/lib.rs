@@ -7,11 +7,16 @@ mod document;
 mod edit;
 mod emit;
 mod error;
+mod events;
 mod path;
+mod read;
+mod resolve;
+mod splice;
 mod split;
+mod text;
 
 pub use document::Document;
-pub use edit::{Edit, Editor, Op};
+pub use edit::{Edit, Editor, Op, apply_to};
 pub use emit::emit;
 pub use error::{Error, Location};
 pub use path::{Path, Segment};
