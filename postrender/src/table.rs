@@ -1,8 +1,8 @@
 //! The compiled table in the hub's values, `custom.datalab`: what depends on a user's groups, for the hub's own code.
 
+use datalab_policy::HubFacts;
 use datalab_policy::document::DataLab;
 use datalab_policy::requirements::{self, User, volume};
-use datalab_policy::HubFacts;
 use datalab_yaml::{Editor, Map, Path, Value};
 use serde_json::json;
 
@@ -40,12 +40,12 @@ fn compile(policy: &DataLab, facts: &HubFacts) -> Map<String, Value> {
             entry
         })
         .collect();
-    let profiles: Map<String, Value> =
-        spec.profiles
-            .iter()
-            .filter(|profile| !profile.groups.is_empty())
-            .map(|profile| (profile.slug.clone(), json!({"groups": profile.groups})))
-            .collect();
+    let profiles: Map<String, Value> = spec
+        .profiles
+        .iter()
+        .filter(|profile| !profile.groups.is_empty())
+        .map(|profile| (profile.slug.clone(), json!({"groups": profile.groups})))
+        .collect();
     let mounts: Vec<Value> = spec
         .mounts
         .iter()
