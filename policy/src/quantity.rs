@@ -105,8 +105,8 @@ impl Quantity {
         let (bytes, format) = match value {
             Value::Number(number) => (number.as_f64()? as i128, Format::Decimal),
             Value::String(text) => {
-                let power = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
-                let (number, power) = power.find_map(|(power, suffix)| {
+                let mut powers = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
+                let (number, power) = powers.find_map(|(power, suffix)| {
                     Some((text.strip_suffix(suffix.trim_end_matches('i'))?, power))
                 })?;
                 let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
