@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use datalab_tests::cluster::Cluster;
 use datalab_tests::shared::{self, Stream};
 use datalab_tests::tools::{self, Tool};
@@ -71,13 +71,13 @@ impl Helm {
 
         let expected = self.expected(chart.path(), renderer, &crds)?;
         let templated = self.template(chart.path(), &[crds, renderer.args_of_helm()].concat())?;
-        expect_same("helm template", &expected, &templated)?;
+        meaning::expect_same(&expected, &templated).context("helm template")?;
 
         let expected = self.expected(chart.path(), renderer, &[])?;
         let Some(documents) = meaning::documents(&expected)? else { return Ok(()) };
         let cluster = Cluster::that_knows(&documents)?;
         let released = self.install_dry(chart.path(), &cluster, &renderer.args_of_helm())?;
-        expect_same("helm install --dry-run", &expected, &released)
+        meaning::expect_same(&expected, &released).context("helm install --dry-run")
     }
 
     fn expected(&self, chart: &Path, renderer: &PostRenderer, args: &[OsString]) -> Result<String> {
@@ -113,24 +113,6 @@ impl PostRenderer {
     }
 }
 
-fn expect_same(what: &str, wanted: &str, given: &str) -> Result<()> {
-    let (Some(mut wanted), Some(mut given)) = (meaning::documents(wanted)?, meaning::documents(given)?)
-    else {
-        return Ok(());
-    };
-    let met: Vec<_> = wanted.iter().filter(|document| given.contains(document)).cloned().collect();
-    let (all_wanted, all_given) = (wanted.len(), given.len());
-    wanted.retain(|document| !met.contains(document));
-    given.retain(|document| !met.contains(document));
-    ensure!(
-        wanted.is_empty() && given.is_empty() && all_wanted == all_given,
-        "{what}: {all_given} documents for {all_wanted}.\nexpected, but not there:\n{}\nthere, but not expected:\n{}",
-        wanted.join("\n"),
-        given.join("\n")
-    );
-    Ok(())
-}
-
 #[test]
 fn replayed_charts_render_what_was_printed() -> Result<()> {
     let (Some(helm3), Some(helm4)) = (tools::helm3()?, tools::helm4()?) else { return Ok(()) };
@@ -140,7 +122,7 @@ fn replayed_charts_render_what_was_printed() -> Result<()> {
         for helm in &both {
             let what = format!("{} by Helm {}", stream.name, helm.tool.version);
             let rendered = helm.template(chart.path(), &["--include-crds".into()]).context(what.clone())?;
-            expect_same(&what, &stream.text, &rendered)?;
+            meaning::expect_same(&stream.text, &rendered).context(what)?;
         }
     }
     Ok(())

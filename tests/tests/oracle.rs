@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use datalab_tests::oracle::{self, Built, Options, User};
 use datalab_tests::python::Hub;
-use datalab_tests::shared;
+use datalab_tests::{meaning, shared};
 use serde_json::{Value, json};
 
 /// Annotations that name the versions that built a pod.
@@ -88,25 +88,6 @@ fn comparable(pod: Option<&Value>, claim: Option<&Value>) -> Value {
     start
 }
 
-/// Where two values differ, one line each.
-fn differences(path: &str, recorded: &Value, built: &Value, found: &mut Vec<String>) {
-    match (recorded, built) {
-        (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
-                let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
-                differences(&format!("{path}.{key}"), a, b, found);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (index, (a, b)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{path}[{index}]"), a, b, found);
-            }
-        }
-        (a, b) if a != b => found.push(format!("{path}: recorded {a}, built {b}")),
-        _ => {}
-    }
-}
-
 /// Every user alone, in each group that the hub's code names, and in all of them; recordings do not say which.
 fn candidates(recorded: &[Recorded], groups: &[String]) -> Vec<User> {
     let mut users: Vec<User> = Vec::new();
@@ -151,7 +132,7 @@ fn compare(stream: &Path, pods: &Path) -> Result<()> {
         let wanted = comparable(Some(&recorded.pod), recorded.claim.as_ref());
         let differences = built.iter().filter(|start| recorded.could_be(start)).map(|start| {
             let mut found: Vec<_> = start.error.iter().cloned().collect();
-            differences("", &wanted, &comparable(start.pod.as_ref(), start.pvc.as_ref()), &mut found);
+            found.extend(meaning::differences(&wanted, &comparable(start.pod.as_ref(), start.pvc.as_ref())));
             found
         });
         let closest = differences
