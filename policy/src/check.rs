@@ -476,6 +476,7 @@ impl<'a> Check<'a> {
         if !is_known {
             let help = match closest(name, RESOURCES.into_iter()) {
                 Some(word) => format!("did you mean {word}?"),
+                None if name == "gpu" => "did you mean nvidia.com/gpu?".to_owned(),
                 None => format!("{}, or a device such as nvidia.com/gpu", RESOURCES.join(", ")),
             };
             self.key_error(path, format!("{name:?} is not a resource"), help);

@@ -52,6 +52,10 @@ impl DataLab {
             Ok(Some((offset, document, value))) => {
                 let raw = |path: &Path| Some(&document.text()[document.span(path)?]);
                 let (read, mut found) = read(value, now, &raw);
+                for (path, key) in document.duplicate_keys() {
+                    let message = format!("{} stands here twice", &document.text()[key]);
+                    found.push(Diagnostic::error(path, message, "keep one of them").on_key());
+                }
                 for problem in &mut found {
                     let span = span(&document, &problem.path, problem.part);
                     problem.span = span.start + offset..span.end + offset;
@@ -203,7 +207,9 @@ fn read(mut value: Value, now: Option<Timestamp>, raw: Raw<'_>) -> (Option<DataL
     // Where the form is wrong, the meaning is a guess.
     let mut meaning = check(&policy, now);
     meaning.retain(|problem| {
-        !found.iter().any(|f| f.path.contains(&problem.path) || problem.path.contains(&f.path))
+        let is_guess =
+            |wrong: &Diagnostic| wrong.path.contains(&problem.path) || problem.path.contains(&wrong.path);
+        found.is_empty() || problem.severity == Severity::Error && !found.iter().any(is_guess)
     });
     found.append(&mut meaning);
     (Some(policy), found)
@@ -255,10 +261,17 @@ impl Walk<'_> {
     }
 
     fn object(&mut self, map: &mut Map<String, Value>, object: &Object, path: &Path) -> bool {
+        let mut slips = Vec::new();
         map.retain(|name, value| {
             let here = path.join(name.as_str());
             let Some(field) = object.field(name) else {
-                let problem = Diagnostic::error(here, "unknown field", field_help(name, object)).on_key();
+                let names: Vec<_> = object.fields.iter().map(Field::name).collect();
+                let meant = closest(name, names.iter().map(String::as_str)).map(str::to_owned);
+                let help = field_help(name, object, &names, meant.as_deref());
+                if let Some(meant) = meant {
+                    slips.push((meant, here.clone(), value.take()));
+                }
+                let problem = Diagnostic::error(here, "unknown field", help).on_key();
                 self.found.push(problem);
                 return false;
             };
@@ -280,10 +293,18 @@ impl Walk<'_> {
             }
             self.value(value, field.shape, &here)
         });
+        // What was meant is read under its right name, so that its absence is no second error.
+        for (name, written, mut value) in slips {
+            let Some(field) = object.field(&name).filter(|_| !map.contains_key(&name)) else { continue };
+            if self.value(&mut value, field.shape, &written) {
+                map.insert(name, value);
+            }
+        }
         for field in object.fields.iter().filter(|field| field.required) {
             let name = field.name();
             let path = path.join(name.as_str());
-            if !map.contains_key(&name) && !self.found.iter().any(|problem| problem.path == path) {
+            let is_said = self.found.iter().any(|problem| problem.path == path);
+            if !map.contains_key(&name) && !is_said {
                 self.error(&path, "is missing", purpose(field));
             }
         }
@@ -385,16 +406,15 @@ fn one_of<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stri
     }
 }
 
-fn field_help(name: &str, object: &Object) -> String {
-    let names: Vec<_> = object.fields.iter().map(Field::name).collect();
-    if let Some(name) = closest(name, names.iter().map(String::as_str)) {
+fn field_help(wrong: &str, object: &Object, names: &[String], meant: Option<&str>) -> String {
+    if let Some(name) = meant {
         return format!("did you mean {name}?");
     }
     for field in object.fields {
         if let Shape::Object(inner) = field.shape
-            && inner.field(name).is_some()
+            && inner.field(wrong).is_some()
         {
-            return format!("did you mean {}.{name}?", field.name());
+            return format!("did you mean {}.{wrong}?", field.name());
         }
     }
     format!("known here are {}", names.join(", "))

@@ -103,7 +103,10 @@ impl Quantity {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "so does the hub")]
     pub fn from_kubespawner_memory(value: &Value) -> Option<Self> {
         let (bytes, format) = match value {
-            Value::Number(number) => (number.as_f64()? as i128, Format::Decimal),
+            Value::Number(number) => {
+                let whole = number.as_i64().map(i128::from);
+                (whole.or_else(|| number.as_f64().map(|float| float as i128))?, Format::Decimal)
+            }
             Value::String(text) => {
                 let mut powers = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
                 let (number, power) = powers.find_map(|(power, suffix)| {
