@@ -38,8 +38,8 @@ pub struct Quantity {
 }
 
 /// Reads quantities as Kubernetes does; `None` where Go programs are skipped.
-pub fn of_quantities(texts: &[String]) -> Result<Option<Vec<Quantity>>> {
-    ask("quantity", &texts.iter().map(|text| json!(text)).collect::<Vec<_>>())
+pub fn of_quantities(texts: &[impl AsRef<str>]) -> Result<Option<Vec<Quantity>>> {
+    ask("quantity", &texts.iter().map(|text| json!(text.as_ref())).collect::<Vec<_>>())
 }
 
 fn ask<Answer: for<'de> Deserialize<'de>>(mode: &str, requests: &[Value]) -> Result<Option<Vec<Answer>>> {
