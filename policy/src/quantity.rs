@@ -103,14 +103,15 @@ impl Quantity {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "so does the hub")]
     pub fn from_kubespawner_memory(value: &Value) -> Option<Self> {
         let (bytes, format) = match value {
-            Value::Number(number) => (number.as_f64()? as i128, Format::Decimal),
+            Value::Number(number) => {
+                let whole = number.as_i64().map(i128::from);
+                (whole.or_else(|| number.as_f64().map(|float| float as i128))?, Format::Decimal)
+            }
             Value::String(text) => {
-                let power = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
-                let (number, power) = power
-                    .filter_map(|(power, suffix)| {
-                        Some((text.strip_suffix(suffix.trim_end_matches('i'))?, power))
-                    })
-                    .next()?;
+                let mut powers = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
+                let (number, power) = powers.find_map(|(power, suffix)| {
+                    Some((text.strip_suffix(suffix.trim_end_matches('i'))?, power))
+                })?;
                 let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
                 ((number * 1024_i128.pow(power) as f64) as i128, Format::Binary)
             }

@@ -5,6 +5,7 @@
 
 mod cache;
 pub mod chart;
+pub mod cluster;
 pub mod meaning;
 pub mod oracle;
 pub mod policies;

@@ -1,6 +1,8 @@
 //! What a stream says, to Helm: its documents as the JSON that the API server would get.
 
-use anyhow::{Context as _, Result, anyhow};
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,8 +38,8 @@ pub struct Quantity {
 }
 
 /// Reads quantities as Kubernetes does; `None` where Go programs are skipped.
-pub fn of_quantities(texts: &[String]) -> Result<Option<Vec<Quantity>>> {
-    ask("quantity", &texts.iter().map(|text| json!(text)).collect::<Vec<_>>())
+pub fn of_quantities(texts: &[impl AsRef<str>]) -> Result<Option<Vec<Quantity>>> {
+    ask("quantity", &texts.iter().map(|text| json!(text.as_ref())).collect::<Vec<_>>())
 }
 
 fn ask<Answer: for<'de> Deserialize<'de>>(mode: &str, requests: &[Value]) -> Result<Option<Vec<Answer>>> {
@@ -46,7 +48,7 @@ fn ask<Answer: for<'de> Deserialize<'de>>(mode: &str, requests: &[Value]) -> Res
     let said = output(helmyaml.command().arg(mode), lines.join("\n").as_bytes())?;
     let answers: Vec<Answer> =
         said.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("helmyaml's answer")?;
-    anyhow::ensure!(
+    ensure!(
         answers.len() == requests.len(),
         "helmyaml gave {} answers to {} requests",
         answers.len(),
@@ -67,6 +69,80 @@ pub fn documents(stream: &str) -> Result<Option<Vec<String>>> {
     documents.retain(|document| document != "null");
     documents.sort();
     Ok(Some(documents))
+}
+
+/// Fails, and says where, unless two streams say the same to a cluster, where `null` is as good as nothing.
+pub fn expect_same(wanted: &str, given: &str) -> Result<()> {
+    let (Some(wanted), Some(given)) = (documents(wanted)?, documents(given)?) else { return Ok(()) };
+    let (count, counted) = (wanted.len(), given.len());
+    let (wanted, given) = (by_identity(wanted)?, by_identity(given)?);
+    let names: BTreeSet<_> = wanted.keys().chain(given.keys()).collect();
+    let found: Vec<_> = names
+        .into_iter()
+        .flat_map(|name| {
+            let [wanted, given] = [&wanted, &given].map(|side| side.get(name).unwrap_or(&Value::Null));
+            differences(wanted, given).into_iter().map(move |line| format!("{name}{line}"))
+        })
+        .collect();
+    ensure!(
+        found.is_empty() && count == counted,
+        "{counted} documents for {count}, {} differences:\n{}",
+        found.len(),
+        found[..found.len().min(20)].join("\n")
+    );
+    Ok(())
+}
+
+fn by_identity(documents: Vec<String>) -> Result<BTreeMap<String, Value>> {
+    documents
+        .into_iter()
+        .map(|document| {
+            let mut document: Value = serde_json::from_str(&document)?;
+            // Helm 4 takes an annotation of its own away again, and with it what then is empty.
+            if document["metadata"]["annotations"].as_object().is_some_and(serde_json::Map::is_empty) {
+                document["metadata"]["annotations"] = Value::Null;
+            }
+            let (kind, metadata) = (document["kind"].as_str().unwrap_or("?"), &document["metadata"]);
+            let [namespace, name] =
+                ["namespace", "name"].map(|key| metadata[key].as_str().unwrap_or_default());
+            Ok((format!("{kind} {namespace}/{name}"), document))
+        })
+        .collect()
+}
+
+/// Where two values differ, one line each.
+pub fn differences(wanted: &Value, given: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare("", wanted, given, &mut found);
+    found
+}
+
+fn compare(path: &str, wanted: &Value, given: &Value, found: &mut Vec<String>) {
+    match (wanted, given) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
+                let [a, b] = [a, b].map(|side| side.get(key).unwrap_or(&Value::Null));
+                compare(&format!("{path}.{key}"), a, b, found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                compare(&format!("{path}[{index}]"), a, b, found);
+            }
+        }
+        (a, b) if a != b => found.push(format!("{path}: {} expected, {} found", shortened(a), shortened(b))),
+        _ => {}
+    }
+}
+
+/// A value in one readable line: its beginning and its end.
+fn shortened(value: &Value) -> String {
+    let text: Vec<_> = value.to_string().chars().collect();
+    if text.len() <= 200 {
+        return text.into_iter().collect();
+    }
+    let (head, tail) = (&text[..100], &text[text.len() - 80..]);
+    format!("{} … {}", head.iter().collect::<String>(), tail.iter().collect::<String>())
 }
 
 /// The texts between the `---` lines of a rendered stream.

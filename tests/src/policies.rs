@@ -21,7 +21,7 @@ pub fn for_stream(stream: &Stream) -> Option<PathBuf> {
         };
         root().join("examples").join(example).join("datalab.yaml")
     } else {
-        root().join(format!("tests/policies/{case}.yaml"))
+        root().join("tests/policies").join(format!("{case}.yaml"))
     };
     if path.is_file() {
         return Some(path);

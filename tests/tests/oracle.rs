@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use datalab_tests::oracle::{self, Built, Options, User};
 use datalab_tests::python::Hub;
-use datalab_tests::shared;
+use datalab_tests::{meaning, shared};
 use serde_json::{Value, json};
 
 /// Annotations that name the versions that built a pod.
@@ -88,25 +88,6 @@ fn comparable(pod: Option<&Value>, claim: Option<&Value>) -> Value {
     start
 }
 
-/// Where two values differ, one line each.
-fn differences(path: &str, recorded: &Value, built: &Value, found: &mut Vec<String>) {
-    match (recorded, built) {
-        (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
-                let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
-                differences(&format!("{path}.{key}"), a, b, found);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (index, (a, b)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{path}[{index}]"), a, b, found);
-            }
-        }
-        (a, b) if a != b => found.push(format!("{path}: recorded {a}, built {b}")),
-        _ => {}
-    }
-}
-
 /// Every user alone, in each group that the hub's code names, and in all of them; recordings do not say which.
 fn candidates(recorded: &[Recorded], groups: &[String]) -> Vec<User> {
     let mut users: Vec<User> = Vec::new();
@@ -151,7 +132,7 @@ fn compare(stream: &Path, pods: &Path) -> Result<()> {
         let wanted = comparable(Some(&recorded.pod), recorded.claim.as_ref());
         let differences = built.iter().filter(|start| recorded.could_be(start)).map(|start| {
             let mut found: Vec<_> = start.error.iter().cloned().collect();
-            differences("", &wanted, &comparable(start.pod.as_ref(), start.pvc.as_ref()), &mut found);
+            found.extend(meaning::differences(&wanted, &comparable(start.pod.as_ref(), start.pvc.as_ref())));
             found
         });
         let closest = differences
@@ -168,4 +149,177 @@ fn compare(stream: &Path, pods: &Path) -> Result<()> {
 #[test]
 fn recorded_pods_are_built_again() -> Result<()> {
     oracle::for_each_in_parallel(&recordings(), |(stream, pods)| compare(stream, pods))
+}
+
+/// A stream with one hub, whose whole configuration is this Python.
+fn hub(name: &str, namespace: &str, config: &str) -> String {
+    let values = json!({
+        "Chart": { "Version": "4.0.0" },
+        "Release": { "Name": name, "Namespace": namespace },
+        "singleuser": {},
+    });
+    let mounted = format!("/usr/local/etc/jupyterhub/{CONFIG}");
+    let documents = [
+        json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": { "name": name },
+            "stringData": { "values.yaml": values.to_string() },
+        }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": name },
+            "data": { CONFIG: format!("c = get_config()\n{config}") },
+        }),
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": { "name": name, "labels": { "component": "hub" } },
+            "spec": { "template": { "spec": {
+                "containers": [{ "name": "hub", "volumeMounts": [
+                    { "name": "config", "subPath": CONFIG, "mountPath": mounted },
+                ] }],
+                "volumes": [
+                    { "name": "config", "configMap": { "name": name } },
+                    { "name": "secret", "secret": { "secretName": name } },
+                ],
+            } } },
+        }),
+    ];
+    documents.map(|document| format!("---\n{document}\n")).concat()
+}
+
+const CONFIG: &str = "jupyterhub_config.py";
+
+fn newest() -> Options {
+    Options { versions: Some(vec![Hub::newest()]), ..Options::default() }
+}
+
+fn label<'pod>(built: &'pod Built, key: &str) -> Option<&'pod str> {
+    built.pod.as_ref()?["metadata"]["labels"][key].as_str()
+}
+
+#[test]
+fn every_hook_runs_where_jupyterhub_runs_it() -> Result<()> {
+    let stream = hub(
+        "hub",
+        "lab",
+        r#"
+from kubespawner import KubeSpawner
+
+class Spawner(KubeSpawner):
+    async def get_pod_manifest(self):
+        note(self, "manifest")
+        return await super().get_pod_manifest()
+
+def note(spawner, what):
+    spawner.extra_labels["order"] = spawner.extra_labels.get("order", "of") + "." + what
+
+async def profiles(spawner):
+    note(spawner, "profiles")
+    return [{"display_name": "All", "slug": "-".join(g.name for g in spawner.user.groups)}]
+
+async def modify(spawner, pod):
+    pod.metadata.labels["modified"] = "yes"
+    return pod
+
+c.JupyterHub.spawner_class = Spawner
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.enable_auth_state = True
+c.CryptKeeper.keys = ["0" * 64]
+c.KubeSpawner.auth_state_hook = lambda spawner, state: note(spawner, "auth-" + state["team"])
+c.KubeSpawner.apply_user_options = lambda spawner, options: note(spawner, "options-" + options["profile"])
+c.KubeSpawner.pre_spawn_hook = lambda spawner: note(spawner, "before")
+c.KubeSpawner.profile_list = profiles
+c.KubeSpawner.modify_pod_hook = modify
+"#,
+    );
+    let user = User { auth_state: Some(json!({ "team": "red" })), ..User::named("ada") }.in_groups(["staff"]);
+
+    let Some(built) = oracle::pods_with(&stream, std::slice::from_ref(&user), &newest())? else {
+        return Ok(());
+    };
+    assert_eq!(built.len(), 1, "{built:?}");
+    assert_eq!(built[0].error, None);
+    assert_eq!(built[0].profile.as_deref(), Some("staff"));
+    assert_eq!(label(&built[0], "order"), Some("of.auth-red.options-staff.before.profiles.manifest"));
+    assert_eq!(label(&built[0], "modified"), Some("yes"));
+
+    let without = vec![String::from("pre_spawn_hook"), String::from("modify_pod_hook")];
+    let Some(built) = oracle::pods_with(&stream, &[user], &Options { without, ..newest() })? else {
+        return Ok(());
+    };
+    assert_eq!(label(&built[0], "order"), Some("of.auth-red.options-staff.profiles.manifest"));
+    assert_eq!(label(&built[0], "modified"), None);
+    Ok(())
+}
+
+#[test]
+fn every_combination_of_options_starts_and_refusals_are_told() -> Result<()> {
+    let choosing = hub(
+        "hub",
+        "lab",
+        r#"
+c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.KubeSpawner.profile_list = [{
+    "display_name": "Own",
+    "profile_options": {
+        "image": {
+            "choices": {
+                "a": {"display_name": "A", "kubespawner_override": {"image": "a:1"}},
+                "b": {"display_name": "B", "kubespawner_override": {"image": "b:1"}},
+            },
+            "unlisted_choice": {
+                "enabled": True,
+                "validation_regex": "^ghcr",
+                "kubespawner_override": {"image": "{value}"},
+            },
+        },
+        "size": {"choices": {
+            "s": {"display_name": "S", "kubespawner_override": {"mem_limit": "1G"}},
+            "l": {"display_name": "L", "kubespawner_override": {"mem_limit": "9G"}, "default": True},
+        }},
+    },
+}]
+"#,
+    );
+    let refusing = hub(
+        "second",
+        "lab",
+        r#"
+from tornado import web
+
+def refuse(spawner):
+    error = web.HTTPError(403, "no")
+    error.jupyterhub_message = "Not today."
+    raise error
+
+c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.KubeSpawner.pre_spawn_hook = refuse
+"#,
+    );
+    let options = Options { unlisted: vec![String::from("ghcr.io/own:1")], ..newest() };
+    let Some(built) = oracle::pods_with(&(choosing + &refusing), &[User::named("ada")], &options)? else {
+        return Ok(());
+    };
+
+    let (choosing, refusing): (Vec<_>, Vec<_>) = built.into_iter().partition(|built| built.hub == "hub");
+    let started: BTreeSet<_> = choosing
+        .iter()
+        .filter_map(|built| {
+            let container = &built.pod.as_ref()?["spec"]["containers"][0];
+            Some((container["image"].as_str()?, container["resources"]["limits"]["memory"].as_u64()?))
+        })
+        .collect();
+    let [small, large] = [1_u64 << 30, 9 << 30];
+    let wanted =
+        ["a:1", "b:1", "ghcr.io/own:1"].into_iter().flat_map(|image| [(image, small), (image, large)]);
+    assert_eq!(started, wanted.collect());
+    assert!(choosing[0].options.is_empty(), "the first start chooses nothing");
+
+    let [refused] = &refusing[..] else { bail!("one start each: {refusing:?}") };
+    assert!(refused.pod.is_none());
+    assert_eq!(refused.error.as_deref(), Some("Not today."));
+    Ok(())
 }

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::events::{Form, Id, Kind, Style, Tree};
+use crate::events::{Id, Kind, Style, Tree};
 use crate::read::Reader;
 use crate::resolve::{Tag, is_merge};
 use crate::splice;
@@ -101,10 +101,5 @@ impl<'a> Document<'a> {
             };
         }
         Some(at)
-    }
-
-    /// Whether a node is written in flow style: within brackets or braces.
-    pub(crate) fn is_flow(&self, id: Id) -> bool {
-        matches!(self.tree[id].kind, Kind::Map(Form::Flow | Form::Pair) | Kind::Seq(Form::Flow | Form::Pair))
     }
 }

@@ -16,6 +16,12 @@ const MAX_BYTES: usize = 64 << 20;
 /// Collections inside each other. Real documents stay below 40; the scanner's time per token grows with it.
 pub const MAX_DEPTH: usize = 512;
 
+/// The message for what follows a document without a separator.
+pub const TEXT_BEHIND_END: &str = "text behind the end of the document, which readers drop";
+
+/// How the scanner's message for a quote that never closes ends.
+pub const IN_QUOTES: &str = "while scanning a quoted scalar";
+
 /// A place in the tree. Nodes lie in the order of the text, children right behind their parent.
 pub type Id = u32;
 
@@ -94,6 +100,11 @@ impl Tree {
     pub fn entries(&self, id: Id) -> impl Iterator<Item = (Id, Id)> {
         let mut children = self.children(id);
         std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+    }
+
+    /// Whether a node is written in flow style: with brackets or braces, or within.
+    pub fn is_flow(&self, id: Id) -> bool {
+        matches!(self[id].kind, Kind::Map(Form::Flow | Form::Pair) | Kind::Seq(Form::Flow | Form::Pair))
     }
 
     /// Whether `inner` is `outer` or lies below it.
@@ -226,7 +237,16 @@ impl<'t> Builder<'t> {
                     self.start(anchor, start, Kind::Map(form))?;
                 }
                 EventData::SequenceEnd | EventData::MappingEnd => self.end(end),
-                EventData::DocumentEnd { .. } | EventData::StreamEnd => return Ok(self.tree),
+                EventData::DocumentEnd { implicit } => {
+                    let rest = &self.text[start as usize..];
+                    if implicit && !rest.is_empty() && !rest.starts_with("---") {
+                        return Err(Error::new(TEXT_BEHIND_END)
+                            .at(self.text, start as usize)
+                            .help("separate documents by `---`"));
+                    }
+                    return Ok(self.tree);
+                }
+                EventData::StreamEnd => return Ok(self.tree),
             }
         }
     }
@@ -300,6 +320,12 @@ impl<'t> Builder<'t> {
             }
         }
         let (from, to) = (start as usize, end as usize);
+        let in_flow = self.open.last().is_some_and(|&(parent, _)| self.tree.is_flow(parent));
+        if style == Style::Plain && in_flow && value.contains('?') {
+            return Err(Error::new("Helm's parser allows no `?` in a bare value within brackets")
+                .at(self.text, from)
+                .help("put the value in quotes"));
+        }
         if style == Style::Double
             && let Some(at) = escaped_slash(&self.text[from..to])
         {
@@ -340,7 +366,7 @@ impl<'t> Builder<'t> {
                 _ if source.len() == header.len() => false,
                 _ if !is_blank(last) => true,
                 Some(indent) => last.len() > indent,
-                None if last.is_empty() || is_blank(source.trim_start_matches(header)) => false,
+                None if last.is_empty() || source[header.len()..].trim().is_empty() => false,
                 None => {
                     return Err(Error::new("the last line of the document is blank and not ended")
                         .at(self.text, end as usize)

@@ -4,6 +4,7 @@
 //! Helm reads it; [`Edit`]s are spliced into its text, so that only the lines that must change do.
 
 mod document;
+mod duplicates;
 mod edit;
 mod emit;
 mod error;

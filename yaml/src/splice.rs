@@ -186,7 +186,7 @@ impl Splicer<'_, '_> {
             });
             return self.replace(spot, value.unwrap_or(&Value::Null));
         }
-        if self.document.is_flow(id) {
+        if self.tree.is_flow(id) {
             self.remove_flow(id, &changes.remove);
             self.insert_flow(id, changes);
         } else {
@@ -258,42 +258,41 @@ impl Splicer<'_, '_> {
         }
     }
 
-    /// Takes whole lines; of an entry that shares its first line with a `-` only what follows the dash.
+    /// Takes whole lines, with the break before them, as the last line may have none behind. At least one entry stays.
     fn remove_block(&mut self, id: Id, remove: &[Id]) {
-        let mut lead = None;
-        let mut leading = true;
-        for (key, value) in self.tree.entries(id) {
-            let removed = remove.contains(&key);
-            let start = self.entry_start(id, key);
-            let line = text::line_start(self.text, start);
-            let end = text::line_end(self.text, self.end(value).max(self.end(key)));
-            if leading && !self.text[line..start].trim_start_matches([' ', '\t']).is_empty() {
-                lead = Some((start, start));
-            }
-            leading = false;
-            match (&mut lead, removed) {
-                (Some((_, until)), true) => *until = end,
-                (Some((from, until)), false) => {
-                    // The first entry that stays moves up, unless comments stand before it.
-                    let (from, until) = (*from, *until);
-                    if until > from {
-                        let up = self.text[until..start].trim().is_empty();
-                        let from = if up { from } else { self.text[..from].trim_end_matches(' ').len() };
-                        self.patch(from..if up { start } else { until }, id, String::new());
-                    }
-                    lead = None;
-                }
-                (None, true) => {
-                    // With the break before the line, as the last line may have none behind.
-                    let before = text::chomp(&self.text[..line]).len();
-                    let range = if before < line {
-                        before..end
-                    } else {
-                        line..end + self.text[end..].len() - text::unbreak(&self.text[end..]).len()
-                    };
-                    self.patch(range, id, String::new());
-                }
-                (None, false) => {}
+        let text = self.text;
+        let entries: Vec<(bool, usize, usize)> = self
+            .tree
+            .entries(id)
+            .map(|(key, value)| {
+                let end = text::line_end(text, self.end(value).max(self.end(key)));
+                (remove.contains(&key), self.entry_start(id, key), end)
+            })
+            .collect();
+        let line_before = |start: usize| &text[..text::line_start(text, start)];
+        let Some(&(_, first, _)) = entries.first() else { return };
+
+        // The first line of the text has no break before it, and one that begins with `- ` must keep the dash.
+        let before = line_before(first).len();
+        let is_dashed = !text[before..first].trim().is_empty();
+        let is_own_line = !is_dashed && text::chomp(&text[..before]).len() < before;
+        let leading = entries.iter().take_while(|(removed, ..)| *removed && !is_own_line).count();
+        if leading > 0
+            && let Some(&(_, next, _)) = entries.get(leading)
+        {
+            let end = entries[leading - 1].2;
+            let range = if text[end..next].trim().is_empty() {
+                first..next
+            } else if is_dashed {
+                text[..first].trim_end_matches(' ').len()..end
+            } else {
+                first..text.len() - text::unbreak(&text[end..]).len()
+            };
+            self.patch(range, id, String::new());
+        }
+        for &(removed, start, end) in &entries[leading..] {
+            if removed {
+                self.patch(text::chomp(line_before(start)).len()..end, id, String::new());
             }
         }
     }
@@ -307,7 +306,7 @@ impl Splicer<'_, '_> {
         let is_collection = matches!(value, Value::Object(m) if !m.is_empty())
             || matches!(value, Value::Array(a) if !a.is_empty());
 
-        if parent.is_some_and(|parent| self.document.is_flow(parent)) {
+        if parent.is_some_and(|parent| self.tree.is_flow(parent)) {
             let mut out = String::new();
             if is_empty {
                 let colon = key.is_none_or(|key| self.colon(key).is_some());
@@ -327,7 +326,7 @@ impl Splicer<'_, '_> {
         let first_line = text::line_start(self.text, old.start);
         // `--- {a: 1}`: a block cannot begin on the line of the marker.
         let marked = parent.is_none() && !self.text[first_line..old.start].trim().is_empty();
-        let stays_flow = marked || (self.document.is_flow(id) && self.tree.children(id).next().is_some());
+        let stays_flow = marked || (self.tree.is_flow(id) && self.tree.children(id).next().is_some());
         let block = is_collection && !stays_flow;
         let Some(key) = key else {
             // An item of a sequence, or the root: the value begins where the old one did.
@@ -532,7 +531,7 @@ impl Splicer<'_, '_> {
     /// Whether a flow collection, or the one around a scalar, quotes its keys and strings as JSON does.
     fn is_json(&self, id: Id) -> bool {
         (0..=id).rev().filter(|&outer| self.tree.contains(outer, id)).any(|outer| {
-            self.document.is_flow(outer)
+            self.tree.is_flow(outer)
                 && (outer + 1..self.tree[outer].next)
                     .find_map(|inner| self.document.scalar(inner))
                     .is_some_and(|(style, _, _)| style == Style::Double)

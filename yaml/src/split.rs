@@ -2,8 +2,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::events::Kind;
-use crate::{Document, Error, text};
+use crate::events::{IN_QUOTES, TEXT_BEHIND_END};
+use crate::{Document, Error, Location, text};
 
 /// One document of a stream, with the separator before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,21 +105,18 @@ fn check(stream: &str, piece: &Piece) -> Result<(), Error> {
     }
     if body[first..].starts_with('{')
         && may_be_two_objects(body)
-        && let Ok(document) = Document::parse(body)
-        && let Some(root) = document.tree.nodes.first()
-        && let Kind::Map(_) = root.kind
-        && let Some(next) = first_content(&body[root.end as usize..])
-        && !body[root.end as usize + next..].starts_with("...")
+        && let Err(mut error) = Document::parse(body)
+        && error.message == TEXT_BEHIND_END
+        && let Some(location) = error.location
     {
-        return Err(Error::new("a second object without a separator, which some readers drop")
-            .at(stream, at(root.end as usize + next))
-            .help("separate documents by `---`"));
+        error.location = Some(Location::of(stream, at(location.offset)));
+        return Err(error);
     }
     let end = piece.offset + piece.text.len();
     if end < stream.len()
         && may_end_in_quotes(body)
         && let Err(error) = Document::parse(body)
-        && error.message.ends_with("while scanning a quoted scalar")
+        && error.message.ends_with(IN_QUOTES)
     {
         return Err(Error::new("a separator `---` inside of a quoted string")
             .at(stream, end)
