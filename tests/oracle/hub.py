@@ -105,12 +105,14 @@ class Hub:
         for files in self.volumes.values():
             own = (files or {}).keys() - {"jupyterhub_config.py", "z2jh.py"}
             code += [files[name].decode() for name in own if name.endswith(".py")]
-        found = set()
-        for node in (node for text in code for node in ast.walk(ast.parse(text))):
-            listed = getattr(node, "elts", [])
-            asked = [node.left] if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In) else []
-            found |= {n.value for n in [*listed, *asked] if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-        return sorted(found)
+        named = []
+        for text in code:
+            with contextlib.suppress(SyntaxError):  # the hub itself will say so, when it is run
+                for node in ast.walk(ast.parse(text)):
+                    named += getattr(node, "elts", [])
+                    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
+                        named.append(node.left)
+        return sorted({n.value for n in named if isinstance(n, ast.Constant) and isinstance(n.value, str)})
 
     def lay_out(self, root):
         """Writes the files that the hub's container would see, under `root`."""
@@ -232,12 +234,13 @@ async def application(root):
 
     sys.modules["datalab_oracle"] = sys.modules[__name__]
     path = Path(f"{root}{HOME}/jupyterhub_config.py")
-    # The chart's file goes on to redefine `get_config`.
-    path.write_text(f"datalab_config = get_config()\n{path.read_text()}\nimport datalab_oracle\ndatalab_oracle.stand_in(datalab_config)\n")
+    # The chart's file goes on to redefine `get_config`, so ask it first.
+    asked, used = "datalab_config = get_config()", "import datalab_oracle; datalab_oracle.stand_in(datalab_config)"
+    path.write_text(f"{asked}\n{path.read_text()}\n{used}\n")
     hub = JupyterHub.instance()
     await hub.initialize(
         [
-            f"--config={root}{HOME}/jupyterhub_config.py",
+            f"--config={path}",
             "--db=sqlite:///:memory:",
             "--log-level=ERROR",
             "--JupyterHub.pid_file=",

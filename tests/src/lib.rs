@@ -13,15 +13,20 @@ pub mod python;
 pub mod shared;
 pub mod tools;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Says on stderr that something does not run, and why, even where the test harness captures output.
+/// Says on stderr, once, that something does not run, and why, even where the test harness captures output.
 pub fn skip(reason: &str) {
-    say(&format!("SKIPPED: {reason}"));
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().is_ok_and(|mut said| said.insert(reason.to_owned())) {
+        say(&format!("SKIPPED: {reason}"));
+    }
 }
 
 /// Writes one line of progress to stderr, past the capture of the test harness.

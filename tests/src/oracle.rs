@@ -17,7 +17,7 @@ pub struct User {
     pub name: String,
     /// The name of the server; empty for the default one.
     pub server: String,
-    /// The groups that they are in.
+    /// The groups that they are in: these, and no others that the hub's own configuration may name.
     pub groups: Vec<String>,
     /// Whether they administrate the hub.
     pub admin: bool,
