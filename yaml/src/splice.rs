@@ -22,12 +22,10 @@ pub fn apply(document: &Document, edits: &[Edit]) -> Result<String, Error> {
 
     let mut splicer = Splicer { document, text: document.text(), tree: &document.tree, patches: Vec::new() };
     splicer.plan(edits, &expected)?;
-    let spliced = splicer.splice()?;
+    let edited = splicer.splice()?;
 
-    let found = Document::parse(&spliced)
-        .and_then(|d| d.value())
-        .map_err(|e| bug(edits, &format!("it does not parse: {e}")))?;
-    if same(&found, &expected) { Ok(spliced) } else { Err(bug(edits, "it means something else")) }
+    let check = Document::parse(&edited).map_err(|e| bug(edits, &format!("it does not parse: {e}")))?;
+    if check.is(&expected) { Ok(edited) } else { Err(bug(edits, "it means something else")) }
 }
 
 fn bug(edits: &[Edit], what: &str) -> Error {
@@ -39,20 +37,6 @@ fn bug(edits: &[Edit], what: &str) -> Error {
     .help(
         "this is a bug in datalab; nothing was written. Writing the place in plain block style may avoid it",
     )
-}
-
-/// Equality of values where `1.0` is `1`, as in JSON.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
 }
 
 fn reject_overlaps(edits: &[Edit]) -> Result<(), Error> {
@@ -107,7 +91,8 @@ struct Splicer<'d, 'a> {
 impl Splicer<'_, '_> {
     fn plan(&mut self, edits: &[Edit], expected: &Value) -> Result<(), Error> {
         if self.tree.nodes.is_empty() {
-            return self.plan_empty(expected);
+            self.plan_empty(expected);
+            return Ok(());
         }
         let mut collections: BTreeMap<Id, (Spot, &[Segment], Changes)> = BTreeMap::new();
         for Edit { path, op } in edits {
@@ -151,7 +136,7 @@ impl Splicer<'_, '_> {
     }
 
     /// Gives an empty document its value: behind all comments.
-    fn plan_empty(&mut self, expected: &Value) -> Result<(), Error> {
+    fn plan_empty(&mut self, expected: &Value) {
         let emitter = self.emitter(0, false);
         let mut out = String::new();
         if !self.text.is_empty() && !self.text.ends_with(text::is_break) {
@@ -160,7 +145,6 @@ impl Splicer<'_, '_> {
         emitter.block(&mut out, expected, 0);
         out.push_str(emitter.newline);
         self.patch(self.text.len()..self.text.len(), 0, out);
-        Ok(())
     }
 
     fn change(
@@ -337,7 +321,8 @@ impl Splicer<'_, '_> {
                 column += 1;
             }
             if is_empty && parent.is_none() {
-                return self.plan_empty(value);
+                self.plan_empty(value);
+                return Ok(());
             }
             if block {
                 self.emitter(id, false).block(&mut out, value, column);
@@ -394,10 +379,20 @@ impl Splicer<'_, '_> {
                 let ended = text::line_end(self.text, self.end(id)) < self.text.len();
                 let is_literal = matches!(style, Style::Literal | Style::Folded);
                 let style = if is_literal && (flow || !ended) { Style::Double } else { style };
+                let column = if is_literal { self.literal_column(id).unwrap_or(column) } else { column };
                 emitter.restyled(out, string, style, column);
             }
             _ => emitter.flow(out, value),
         }
+    }
+
+    /// The indentation of a block scalar's text, if it has no indicator of its own.
+    fn literal_column(&self, id: Id) -> Option<usize> {
+        let mut lines = self.text[self.document.range(id)].split(text::is_break);
+        let header = lines.next()?.split('#').next()?;
+        let line = lines.find(|line| !line.trim().is_empty())?;
+        (!header.contains(|c: char| c.is_ascii_digit()))
+            .then(|| line.len() - line.trim_start_matches(' ').len())
     }
 
     fn patch(&mut self, range: Range<usize>, id: Id, text: String) {
