@@ -1,5 +1,6 @@
 //! Edits as replacements of byte ranges.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +21,13 @@ pub fn apply(document: &Document, edits: &[Edit]) -> Result<String, Error> {
     let mut expected = document.value()?;
     apply_to(&mut expected, edits)?;
 
-    let mut splicer = Splicer { document, text: document.text(), tree: &document.tree, patches: Vec::new() };
+    let mut splicer = Splicer {
+        document,
+        text: document.text(),
+        tree: &document.tree,
+        patches: Vec::new(),
+        layout: OnceCell::new(),
+    };
     splicer.plan(edits, &expected)?;
     let edited = splicer.splice()?;
 
@@ -86,6 +93,8 @@ struct Splicer<'d, 'a> {
     text: &'a str,
     tree: &'d Tree,
     patches: Vec<Patch>,
+    /// The first indentation of a mapping and of a sequence in the document.
+    layout: OnceCell<(Option<usize>, Option<usize>)>,
 }
 
 impl Splicer<'_, '_> {
@@ -325,7 +334,7 @@ impl Splicer<'_, '_> {
                 return Ok(());
             }
             if block {
-                self.emitter(id, false).block(&mut out, value, column);
+                self.emitter(parent.unwrap_or(id), false).block(&mut out, value, column);
             } else {
                 let lines = parent.map_or(2, |parent| self.block_column(parent) + 2);
                 self.inline(&mut out, id, value, lines, false);
@@ -345,7 +354,7 @@ impl Splicer<'_, '_> {
         let mut out = String::new();
         let mut range = old.clone();
         if block {
-            let emitter = self.emitter(id, false);
+            let emitter = self.emitter(parent.unwrap_or(id), false);
             let offset = if value.is_array() { emitter.dash } else { emitter.step };
             range.end = text::line_end(self.text, old.end);
             range.start = if below { key_line } else { colon };
@@ -501,26 +510,38 @@ impl Splicer<'_, '_> {
         Ok(())
     }
 
-    fn emitter(&self, id: Id, json: bool) -> Emitter {
-        // As in the collection itself, else as anywhere in the document.
-        let below = |ids: Range<Id>, want_seq: bool| {
-            ids.filter(|&map| matches!(self.tree[map].kind, Kind::Map(Form::Block(_)))).find_map(|map| {
-                let column = self.block_column(map);
-                self.tree
-                    .entries(map)
-                    .find_map(|(_, value)| match self.tree[value].kind {
-                        Kind::Map(Form::Block(at)) if !want_seq => Some(text::column(self.text, at as usize)),
-                        Kind::Seq(Form::Block(at)) if want_seq => Some(text::column(self.text, at as usize)),
-                        _ => None,
-                    })
-                    .and_then(|inner| inner.checked_sub(column))
+    /// How to lay out what goes into a collection: as its other children, else as anything in the document.
+    fn emitter(&self, collection: Id, json: bool) -> Emitter {
+        let (step, dash) = self.layout.get_or_init(|| {
+            let maps = (0..).zip(&self.tree.nodes).filter(|(_, node)| matches!(node.kind, Kind::Map(_)));
+            maps.fold((None, None), |(step, dash), (map, _)| match (step, dash) {
+                (Some(_), Some(_)) => (step, dash),
+                _ => {
+                    let (step_here, dash_here) = self.indentation(map);
+                    (step.or(step_here), dash.or(dash_here))
+                }
             })
-        };
-        let all = 0..Id::try_from(self.tree.nodes.len()).unwrap_or(Id::MAX);
-        let here = id..self.tree.nodes.get(id as usize).map_or(id, |node| node.next);
-        let layout = |want_seq| below(here.clone(), want_seq).or_else(|| below(all.clone(), want_seq));
-        let step = layout(false).unwrap_or(2).max(1);
-        Emitter { newline: text::newline(self.text), step, dash: layout(true).unwrap_or(step), json }
+        });
+        let here = if self.tree.nodes.is_empty() { (None, None) } else { self.indentation(collection) };
+        let step = here.0.or(*step).unwrap_or(2);
+        Emitter { newline: text::newline(self.text), step, dash: here.1.or(*dash).unwrap_or(step), json }
+    }
+
+    /// Columns from the keys of a block mapping to the keys of a mapping, and to the dashes of a sequence, below.
+    fn indentation(&self, map: Id) -> (Option<usize>, Option<usize>) {
+        let (mut step, mut dash) = (None, None);
+        if let Kind::Map(Form::Block(_)) = self.tree[map].kind {
+            let column = self.block_column(map);
+            for (_, value) in self.tree.entries(map) {
+                let inner = || self.block_column(value).checked_sub(column);
+                match self.tree[value].kind {
+                    Kind::Map(Form::Block(_)) if step.is_none() => step = inner(),
+                    Kind::Seq(Form::Block(_)) if dash.is_none() => dash = inner(),
+                    _ => {}
+                }
+            }
+        }
+        (step, dash)
     }
 
     /// Whether a flow collection, or the one around a scalar, quotes its keys and strings as JSON does.

@@ -410,6 +410,19 @@ fn perform(editor: &mut Editor, change: Change) {
     }
 }
 
+#[test]
+fn depth_does_not_exhaust_the_stack() {
+    let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    let text = format!("a: {}\nb: 1\n", nested(511));
+    let document = Document::parse(&text).expect("parses");
+    let mut editor = Editor::new(document.value().expect("has a value"));
+    editor.set(&Path::ROOT.join("b"), json!(2));
+    assert_eq!(document.apply(editor.edits()), Ok(text.replace("b: 1", "b: 2")));
+    assert!(Document::parse(&nested(513)).is_err());
+    let chain: String = (1..1000).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
+    assert!(Document::parse(&format!("a0: &a0 []\n{chain}")).expect("parses").value().is_err());
+}
+
 proptest! {
 
     #[test]
