@@ -195,7 +195,7 @@ fn read(mut value: Value, now: Option<Timestamp>, raw: Raw<'_>) -> (Option<DataL
         }
     }
     let mut walk = Walk { raw, found: Vec::new() };
-    walk.value(&mut value, DataLab::SHAPE, &Path::ROOT);
+    walk.value(&mut value, DataLab::SHAPE, &At::Root);
     let mut found = walk.found;
     let policy: DataLab = match serde_json::from_value(value) {
         Ok(policy) => policy,
@@ -215,6 +215,24 @@ fn read(mut value: Value, now: Option<Timestamp>, raw: Raw<'_>) -> (Option<DataL
     (Some(policy), found)
 }
 
+/// Where the walk is; it becomes a path only where something is wrong.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Root,
+    Key(&'a At<'a>, &'a str),
+    Index(&'a At<'a>, usize),
+}
+
+impl At<'_> {
+    fn path(&self) -> Path {
+        match self {
+            At::Root => Path::ROOT,
+            At::Key(above, key) => above.path().join(*key),
+            At::Index(above, index) => above.path().join(*index),
+        }
+    }
+}
+
 /// Compares a value with its shape. What does not fit is reported and taken out, so that the rest can be read.
 struct Walk<'a> {
     raw: Raw<'a>,
@@ -223,13 +241,13 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Whether the value may stay.
-    fn value(&mut self, value: &mut Value, shape: &Shape, path: &Path) -> bool {
+    fn value(&mut self, value: &mut Value, shape: &Shape, at: &At<'_>) -> bool {
         match (shape, value) {
-            (Shape::Object(object), Value::Object(map)) => self.object(map, object, path),
-            (Shape::Map(keys, values), Value::Object(map)) => self.map(map, keys, values, path),
+            (Shape::Object(object), Value::Object(map)) => self.object(map, object, at),
+            (Shape::Map(keys, values), Value::Object(map)) => self.map(map, keys, values, at),
             (Shape::List(items), Value::Array(list)) => {
                 for (i, item) in list.iter_mut().enumerate() {
-                    if !self.value(item, items, &path.join(i)) {
+                    if !self.value(item, items, &At::Index(at, i)) {
                         *item = nothing(items); // so that the others keep their places
                     }
                 }
@@ -239,48 +257,44 @@ impl Walk<'_> {
             (Shape::Words(words), Value::String(text)) => {
                 let known = || words.iter().map(|word| word.word);
                 known().any(|word| word == text)
-                    || self.error(path, format!("{text:?} is unknown"), one_of(text, known()))
+                    || self.error(at, format!("{text:?} is unknown"), one_of(text, known()))
             }
             (Shape::Integer(least), Value::Number(number)) => {
                 number.as_i64().is_some_and(|n| least.is_none_or(|least| n >= least && n <= u32::MAX.into()))
-                    || self.error(path, format!("must be {}, not {number}", describe(shape)), "")
+                    || self.error(at, format!("must be {}, not {number}", describe(shape)), "")
             }
             (Shape::Quantity, Value::Number(number)) if number.is_i64() || number.is_u64() => true,
             (Shape::Quantity, Value::String(text)) => match text.parse::<crate::Quantity>() {
                 Ok(_) => true,
-                Err(_) => self.error(path, format!("{text:?} is not a quantity"), quantity_help(text)),
+                Err(_) => self.error(at, format!("{text:?} is not a quantity"), quantity_help(text)),
             },
             (_, Value::Null) => {
-                self.error(path, "has no value", format!("give it {}, or leave it out", describe(shape)))
+                self.error(at, "has no value", format!("give it {}, or leave it out", describe(shape)))
             }
             (_, value) => {
-                let help = self.wrong_type_help(value, shape, path);
-                self.error(path, format!("must be {}, not {}", describe(shape), describe_value(value)), help)
+                let help = self.wrong_type_help(value, shape, at);
+                self.error(at, format!("must be {}, not {}", describe(shape), describe_value(value)), help)
             }
         }
     }
 
-    fn object(&mut self, map: &mut Map<String, Value>, object: &Object, path: &Path) -> bool {
+    fn object(&mut self, map: &mut Map<String, Value>, object: &Object, at: &At<'_>) -> bool {
         let mut slips = Vec::new();
         map.retain(|name, value| {
-            let here = path.join(name.as_str());
+            let here = At::Key(at, name);
             let Some(field) = object.field(name) else {
                 let names: Vec<_> = object.fields.iter().map(Field::name).collect();
                 let meant = closest(name, names.iter().map(String::as_str)).map(str::to_owned);
                 let help = field_help(name, object, &names, meant.as_deref());
                 if let Some(meant) = meant {
-                    slips.push((meant, here.clone(), value.take()));
+                    slips.push((meant, name.clone(), value.take()));
                 }
-                let problem = Diagnostic::error(here, "unknown field", help).on_key();
+                let problem = Diagnostic::error(here.path(), "unknown field", help).on_key();
                 self.found.push(problem);
                 return false;
             };
-            let fixed = match (path.segments(), name.as_str()) {
-                ([], "apiVersion") => Some(API_VERSION),
-                _ => None,
-            };
-            if let Some(fixed) = fixed.filter(|fixed| *value != *fixed) {
-                return self.error(&here, format!("must be {fixed}"), "");
+            if matches!(at, At::Root) && name == "apiVersion" && *value != API_VERSION {
+                return self.error(&here, format!("must be {API_VERSION}"), "");
             }
             let is_empty = match value {
                 Value::String(text) => text.trim().is_empty(),
@@ -296,29 +310,33 @@ impl Walk<'_> {
         // What was meant is read under its right name, so that its absence is no second error.
         for (name, written, mut value) in slips {
             let Some(field) = object.field(&name).filter(|_| !map.contains_key(&name)) else { continue };
-            if self.value(&mut value, field.shape, &written) {
+            if self.value(&mut value, field.shape, &At::Key(at, &written)) {
                 map.insert(name, value);
             }
         }
         for field in object.fields.iter().filter(|field| field.required) {
             let name = field.name();
-            let path = path.join(name.as_str());
-            let is_said = self.found.iter().any(|problem| problem.path == path);
-            if !map.contains_key(&name) && !is_said {
-                self.error(&path, "is missing", purpose(field));
+            if map.contains_key(&name) {
+                continue;
+            }
+            let here = At::Key(at, &name);
+            let path = here.path();
+            if !self.found.iter().any(|problem| problem.path == path) {
+                self.error(&here, "is missing", purpose(field));
             }
         }
         true
     }
 
-    fn map(&mut self, map: &mut Map<String, Value>, keys: &Shape, values: &Shape, path: &Path) -> bool {
+    fn map(&mut self, map: &mut Map<String, Value>, keys: &Shape, values: &Shape, at: &At<'_>) -> bool {
         map.retain(|name, value| {
-            let here = path.join(name.as_str());
+            let here = At::Key(at, name);
             if let Shape::Words(words) = keys
                 && !words.iter().any(|word| word.word == name)
             {
                 let help = one_of(name, words.iter().map(|word| word.word));
-                self.found.push(Diagnostic::error(here, format!("{name:?} is unknown"), help).on_key());
+                self.found
+                    .push(Diagnostic::error(here.path(), format!("{name:?} is unknown"), help).on_key());
                 return false;
             }
             self.value(value, values, &here)
@@ -327,13 +345,13 @@ impl Walk<'_> {
     }
 
     /// Reports; always false, as the value is to go.
-    fn error(&mut self, path: &Path, message: impl Into<String>, help: impl Into<String>) -> bool {
-        self.found.push(Diagnostic::error(path.clone(), message, help));
+    fn error(&mut self, at: &At<'_>, message: impl Into<String>, help: impl Into<String>) -> bool {
+        self.found.push(Diagnostic::error(at.path(), message, help));
         false
     }
 
-    fn wrong_type_help(&self, value: &Value, shape: &Shape, path: &Path) -> String {
-        let written = match (self.raw)(path) {
+    fn wrong_type_help(&self, value: &Value, shape: &Shape, at: &At<'_>) -> String {
+        let written = match (self.raw)(&at.path()) {
             Some(raw) if !raw.contains('\n') => raw.to_owned(),
             _ => value.to_string(),
         };
