@@ -6,46 +6,86 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(feature = "schema")]
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Quantity;
+use crate::shape::{Described, Field, Object, Shape, Word};
 
 /// `apiVersion` of the document.
 pub const API_VERSION: &str = "datalab.dev/v1alpha1";
 /// `kind` of the document.
 pub const KIND: &str = "DataLab";
 
-/// Declares document types: camelCase keys, defaults for what is left out.
+/// Marks a field that must be there.
+const REQUIRED: bool = true;
+
+/// Declares document types: camelCase keys, defaults for what is left out, and the [`Shape`] that parsing, the schema and
+/// `explain` follow. Doc comments are descriptions there.
 macro_rules! document {
-    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* })*) => {$(
-        $(#[$meta])*
+    ($($(#[doc = $doc:literal])* pub struct $name:ident {
+        $($(#[doc = $field_doc:literal])* pub $field:ident: $type:ty $(= $required:ident)?,)*
+    })*) => {$(
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(JsonSchema))]
         #[serde(rename_all = "camelCase", default)]
         pub struct $name {$(
-            $(#[$field_meta])*
+            $(#[doc = $field_doc])*
+            #[serde(skip_serializing_if = "Described::is_left_out")]
             pub $field: $type,
         )*}
+
+        impl Described for $name {
+            const SHAPE: &'static Shape = &Shape::Object(&Object {
+                name: stringify!($name),
+                fields: &[$(Field {
+                    ident: stringify!($field),
+                    doc: &[$($field_doc),*],
+                    required: false $(|| $required)?,
+                    shape: <$type as Described>::SHAPE,
+                },)*],
+            });
+
+            fn is_left_out(&self) -> bool {
+                *self == Self::default()
+            }
+        }
     )*};
 }
 
-/// Declares a closed set of words.
+/// Declares closed sets of words; the first is the default.
 macro_rules! words {
-    ($($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* })*) => {$(
-        $(#[$meta])*
+    ($($(#[doc = $doc:literal])* pub enum $name:ident {
+        $(#[doc = $default_doc:literal])* #[default] $default:ident = $default_word:literal,
+        $($(#[doc = $word_doc:literal])* $variant:ident = $word:literal,)*
+    })*) => {$(
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(JsonSchema))]
-        pub enum $name {$(
-            $(#[$variant_meta])*
-            #[serde(rename = $word)]
-            $variant,
-        )*}
+        pub enum $name {
+            $(#[doc = $default_doc])*
+            #[default]
+            #[serde(rename = $default_word)]
+            $default,
+            $(
+                $(#[doc = $word_doc])*
+                #[serde(rename = $word)]
+                $variant,
+            )*
+        }
+
+        impl Described for $name {
+            const SHAPE: &'static Shape = &Shape::Words(&[
+                Word { word: $default_word, doc: &[$($default_doc),*] },
+                $(Word { word: $word, doc: &[$($word_doc),*] },)*
+            ]);
+
+            fn is_left_out(&self) -> bool {
+                false
+            }
+        }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(match self { $(Self::$variant => $word,)* })
+                f.write_str(match self { Self::$default => $default_word, $(Self::$variant => $word,)* })
             }
         }
     )*};
@@ -55,27 +95,24 @@ document! {
     /// One policy for one hub's lab.
     pub struct DataLab {
         /// Always `datalab.dev/v1alpha1`.
-        pub api_version: String,
+        pub api_version: String = REQUIRED,
         /// Always `DataLab`.
-        pub kind: String,
+        pub kind: String = REQUIRED,
         /// Name, and the hub's namespace, which is what is governed.
-        pub metadata: Metadata,
+        pub metadata: Metadata = REQUIRED,
         /// The policy.
-        pub spec: Spec,
+        pub spec: Spec = REQUIRED,
     }
 
     /// The part of a resource's metadata that matters here.
     pub struct Metadata {
         /// Name of the policy.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// The hub's namespace. Left out in a file, the policy fits any.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub namespace: Option<String>,
         /// The resource's own labels; they are not put on anything.
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         pub labels: BTreeMap<String, String>,
         /// The resource's own annotations; they are not put on anything.
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         pub annotations: BTreeMap<String, String>,
     }
 
@@ -122,10 +159,8 @@ document! {
     /// The hub that a policy governs.
     pub struct Hub {
         /// Name of its Deployment. Left out, the stream or namespace must hold exactly one hub.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub name: Option<String>,
         /// Its service account, the only writer of user pods. Left out, the one that the chart's output names.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub service_account: Option<String>,
         /// A profile that the chart has and the policy lacks.
         pub unknown_profiles: UnknownProfiles,
@@ -138,16 +173,12 @@ document! {
         /// A platform's well-known labels.
         pub preset: NodeLabelPreset,
         /// Key of the machine type.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub instance_type: Option<String>,
         /// Key of the purchase option (spot or on demand).
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub capacity: Option<String>,
         /// Key of the node pool's name.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub pool: Option<String>,
         /// Key of the zone.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub zone: Option<String>,
     }
 
@@ -164,7 +195,7 @@ document! {
         /// Which pods.
         pub r#match: PlacementMatch,
         /// Which nodes.
-        pub nodes: Nodes,
+        pub nodes: Nodes = REQUIRED,
         /// Taints that these pods bear, besides those of `nodes`.
         pub tolerations: Vec<Toleration>,
     }
@@ -172,10 +203,8 @@ document! {
     /// Chooses platform pods; what is left out matches all.
     pub struct PlacementMatch {
         /// Name of the chart (an alias counts as the name).
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub chart: Option<String>,
         /// Label `component` or `app.kubernetes.io/component`.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub component: Option<String>,
     }
 
@@ -186,7 +215,6 @@ document! {
         /// Machine types, one of which it must be.
         pub instance_types: Vec<String>,
         /// Purchase option.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub capacity: Option<Capacity>,
         /// Node pools, one of which it must be.
         pub pools: Vec<String>,
@@ -201,9 +229,9 @@ document! {
     /// As in `core/v1`.
     pub struct NodeSelectorRequirement {
         /// Label key.
-        pub key: String,
+        pub key: String = REQUIRED,
         /// How `values` are read.
-        pub operator: NodeSelectorOperator,
+        pub operator: NodeSelectorOperator = REQUIRED,
         /// What the label is compared with.
         pub values: Vec<String>,
     }
@@ -211,19 +239,14 @@ document! {
     /// As in `core/v1`.
     pub struct Toleration {
         /// Taint key; empty with `Exists` bears all.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub key: Option<String>,
         /// `Equal` (the default) or `Exists`.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub operator: Option<TolerationOperator>,
         /// Taint value, for `Equal`.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub value: Option<String>,
         /// Taint effect; left out, all.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub effect: Option<TaintEffect>,
         /// How long a `NoExecute` taint is borne, in seconds.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub toleration_seconds: Option<i64>,
     }
 
@@ -236,22 +259,18 @@ document! {
         /// Named images of profiles that name none of their own.
         pub images: Vec<String>,
         /// Longest life of a server, such as `12h`.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub session_limit: Option<String>,
     }
 
     /// One kind of server on offer.
     pub struct Profile {
         /// Its name in labels and the spawn form: the chart's profile of this slug.
-        pub slug: String,
+        pub slug: String = REQUIRED,
         /// What the spawn form shows. Left out, the chart's; for a profile that the chart lacks, the slug.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub display_name: Option<String>,
         /// What the spawn form says below it.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub description: Option<String>,
         /// Chosen when the user chooses none.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
         pub default: bool,
         /// Groups that may use it. Left out: everyone.
         pub groups: Vec<String>,
@@ -262,15 +281,12 @@ document! {
         /// Names of images that it may run; the first is its default.
         pub images: Vec<String>,
         /// Longest life of a server, such as `12h`.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub session_limit: Option<String>,
         /// Differs from `isolation.onePodPerNode`.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub one_pod_per_node: Option<OnePodPerNode>,
         /// Price of a server in an hour, by capacity, for reports.
         pub price_per_hour: BTreeMap<Capacity, String>,
         /// Nodes kept warm by placeholders of this profile.
-        #[serde(skip_serializing_if = "is_zero")]
         pub spares: u32,
     }
 
@@ -289,7 +305,6 @@ document! {
         /// What may run. Empty: anything.
         pub allow: Vec<ImageRule>,
         /// Whether an image must be given by digest.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
         pub require_digest: bool,
         /// Secrets of type `kubernetes.io/dockerconfigjson` that user pods pull with.
         pub pull_secrets: Vec<String>,
@@ -300,7 +315,7 @@ document! {
     /// Allows images.
     pub struct ImageRule {
         /// Image references; `*` stands for any characters.
-        pub pattern: String,
+        pub pattern: String = REQUIRED,
         /// Groups that it is for. Left out: everyone.
         pub groups: Vec<String>,
     }
@@ -308,31 +323,26 @@ document! {
     /// A name for an image.
     pub struct NamedImage {
         /// The name that profiles use.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// The image reference.
-        pub image: String,
+        pub image: String = REQUIRED,
     }
 
     /// A volume in user pods. One of `nfs`, `claim` and `hostPath` says where it comes from.
     pub struct Mount {
         /// Name of the volume.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// An NFS export.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub nfs: Option<NfsExport>,
         /// Name of a persistent volume claim in the hub's namespace.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub claim: Option<String>,
         /// A folder that every node has, such as a mounted cluster file system.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub host_path: Option<String>,
         /// Path in the notebook container. That of the hub's home volume takes its place.
-        pub mount_path: String,
+        pub mount_path: String = REQUIRED,
         /// Path in the volume. `{user}` is the user, named as this hub's KubeSpawner names them.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub sub_path: Option<String>,
         /// Whether users can only read.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
         pub read_only: bool,
         /// Groups that get it. Left out: everyone.
         pub groups: Vec<String>,
@@ -341,20 +351,18 @@ document! {
     /// An NFS export.
     pub struct NfsExport {
         /// Address of the server. Kubelets do not resolve names of Services.
-        pub server: String,
+        pub server: String = REQUIRED,
         /// Exported path.
-        pub path: String,
+        pub path: String = REQUIRED,
     }
 
     /// A variable of the notebook container: `value` or `secret`.
     pub struct EnvironmentVariable {
         /// Name of the variable.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// Its value.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub value: Option<String>,
         /// The key of a Secret that holds its value.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub secret: Option<SecretKey>,
         /// Groups that get it. Left out: everyone.
         pub groups: Vec<String>,
@@ -363,9 +371,9 @@ document! {
     /// A key of a Secret in the hub's namespace.
     pub struct SecretKey {
         /// Name of the Secret.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// Key in its data.
-        pub key: String,
+        pub key: String = REQUIRED,
     }
 
     /// What users' volume claims may be.
@@ -373,16 +381,15 @@ document! {
         /// Storage classes. Empty: any.
         pub storage_classes: Vec<String>,
         /// Access modes. Empty: any.
-        pub access_modes: Vec<String>,
+        pub access_modes: Vec<AccessMode>,
         /// Largest request.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub max_size: Option<Quantity>,
     }
 
     /// A group of users.
     pub struct Group {
         /// Its name.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// Users by name.
         pub members: Vec<String>,
         /// Groups of the identity provider whose members are in it.
@@ -394,7 +401,6 @@ document! {
         /// Labels for its members' pods and claims.
         pub labels: BTreeMap<String, String>,
         /// Until when new servers start, as RFC 3339.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub until: Option<String>,
     }
 
@@ -409,21 +415,21 @@ document! {
     /// A user who differs.
     pub struct UserOverride {
         /// Name of the user, as the hub knows it.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// What this user may have.
-        pub quota: BTreeMap<String, Quantity>,
+        pub quota: BTreeMap<String, Quantity> = REQUIRED,
     }
 
     /// Workers that a user's own software starts.
     pub struct Workload {
         /// A name for messages.
-        pub name: String,
+        pub name: String = REQUIRED,
         /// Labels that its pods carry.
-        pub selector: BTreeMap<String, String>,
+        pub selector: BTreeMap<String, String> = REQUIRED,
         /// The service account that creates its pods.
-        pub service_account: String,
+        pub service_account: String = REQUIRED,
         /// The label that holds the user's name.
-        pub user_label: String,
+        pub user_label: String = REQUIRED,
     }
 
     /// Exceptions from what user pods may never have.
@@ -435,15 +441,13 @@ document! {
     /// One container that one rule spares. One of `initContainer` and `container` names it.
     pub struct SecurityException {
         /// Name of the rule.
-        pub rule: SecurityRule,
+        pub rule: SecurityRule = REQUIRED,
         /// Name of an init container.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub init_container: Option<String>,
         /// Name of a container.
-        #[serde(skip_serializing_if = "Option::is_none")]
         pub container: Option<String>,
         /// Why.
-        pub reason: String,
+        pub reason: String = REQUIRED,
     }
 }
 
@@ -558,6 +562,19 @@ words! {
         NoExecute = "NoExecute",
     }
 
+    /// As in `core/v1`.
+    pub enum AccessMode {
+        /// One node reads and writes.
+        #[default]
+        ReadWriteOnce = "ReadWriteOnce",
+        /// Many nodes read.
+        ReadOnlyMany = "ReadOnlyMany",
+        /// Many nodes read and write.
+        ReadWriteMany = "ReadWriteMany",
+        /// One pod reads and writes.
+        ReadWriteOncePod = "ReadWriteOncePod",
+    }
+
     /// A thing that user pods may never have.
     pub enum SecurityRule {
         /// `securityContext.privileged`.
@@ -574,9 +591,4 @@ words! {
         /// Seccomp, `AppArmor`, `SELinux`, `procMount`, sysctls off their defaults.
         Confinement = "confinement",
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }

@@ -2,16 +2,25 @@
 //!
 //! No I/O and no Kubernetes client: this crate is the same at render, admission and audit.
 
+mod check;
+mod diagnostic;
 pub mod document;
 pub mod duration;
+mod names;
 pub mod nodes;
+mod parse;
 pub mod pod;
 mod quantity;
 pub mod requirements;
 pub mod rules;
+mod shape;
 pub mod slug;
+mod suggest;
 
+pub use check::{RULE_NAMES, check};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::DataLab;
+pub use parse::Parsed;
 pub use quantity::{Quantity, QuantityError};
 pub use requirements::{HubFacts, Requirements, User, compile};
 pub use slug::SlugScheme;

@@ -1,7 +1,8 @@
 //! From a policy's words about nodes to node labels.
 
 use crate::document::{
-    Capacity, NodeLabelPreset, NodeLabels, NodeSelectorOperator, NodeSelectorRequirement, Nodes, TaintEffect, Toleration,
+    Capacity, NodeLabelPreset, NodeLabels, NodeSelectorOperator, NodeSelectorRequirement, Nodes, TaintEffect,
+    Toleration,
 };
 
 /// Well-known since Kubernetes 1.17; every cloud sets it.
@@ -66,7 +67,8 @@ pub fn requirements(nodes: &Nodes, keys: &NodeLabels) -> Vec<NodeSelectorRequire
         operator: NodeSelectorOperator::In,
         values: values.to_vec(),
     };
-    let mut all: Vec<_> = nodes.labels.iter().map(|(key, value)| one_of(key, std::slice::from_ref(value))).collect();
+    let mut all: Vec<_> =
+        nodes.labels.iter().map(|(key, value)| one_of(key, std::slice::from_ref(value))).collect();
     if !nodes.instance_types.is_empty() {
         all.push(one_of(keys.instance_type_key(), &nodes.instance_types));
     }

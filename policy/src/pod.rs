@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use datalab_yaml::{Editor, Path, Segment, Value};
 
-use crate::rules::RULES;
 use crate::Requirements;
+use crate::rules::RULES;
 
 /// What a writer cannot mend without taking away what somebody else said.
 #[derive(Clone, Debug, PartialEq)]

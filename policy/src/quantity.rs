@@ -31,7 +31,9 @@ pub struct Quantity {
 
 /// A text that is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a quantity: a number and n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei or none, such as 500m or 4Gi")]
+#[error(
+    "{0:?} is not a quantity: a number and n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei or none, such as 500m or 4Gi"
+)]
 pub struct QuantityError(String);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -78,9 +80,12 @@ impl Quantity {
     /// which it reads as powers of 1024, and refuses `4Gi`: that becomes `"4G"`, and `512M` becomes 512000000.
     pub fn to_kubespawner_memory(&self) -> Value {
         let bytes = self.value();
-        let power = if self.format() == Format::Binary { factors(bytes, 1024, LARGEST_OF_KUBESPAWNER) } else { 0 };
+        let power =
+            if self.format() == Format::Binary { factors(bytes, 1024, LARGEST_OF_KUBESPAWNER) } else { 0 };
         match BINARY.get(power.wrapping_sub(1) as usize) {
-            Some(suffix) => format!("{}{}", bytes / 1024_i128.pow(power), suffix.trim_end_matches('i')).into(),
+            Some(suffix) => {
+                format!("{}{}", bytes / 1024_i128.pow(power), suffix.trim_end_matches('i')).into()
+            }
             None => i64::try_from(bytes).unwrap_or(i64::MAX).into(),
         }
     }
@@ -98,12 +103,15 @@ impl Quantity {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "so does the hub")]
     pub fn from_kubespawner_memory(value: &Value) -> Option<Self> {
         let (bytes, format) = match value {
-            Value::Number(number) => (number.as_f64()? as i128, Format::Decimal),
+            Value::Number(number) => {
+                let whole = number.as_i64().map(i128::from);
+                (whole.or_else(|| number.as_f64().map(|float| float as i128))?, Format::Decimal)
+            }
             Value::String(text) => {
-                let power = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
-                let (number, power) = power
-                    .filter_map(|(power, suffix)| Some((text.strip_suffix(suffix.trim_end_matches('i'))?, power)))
-                    .next()?;
+                let mut powers = (1_u32..).zip(BINARY).take(LARGEST_OF_KUBESPAWNER as usize);
+                let (number, power) = powers.find_map(|(power, suffix)| {
+                    Some((text.strip_suffix(suffix.trim_end_matches('i'))?, power))
+                })?;
                 let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
                 ((number * 1024_i128.pow(power) as f64) as i128, Format::Binary)
             }
@@ -172,13 +180,15 @@ impl FromStr for Quantity {
     fn from_str(text: &str) -> Result<Self, QuantityError> {
         let parts = split(text).ok_or_else(|| QuantityError(text.to_owned()))?;
         // The digits without the point, and where the point is after the power of ten has moved it.
-        let digits: Vec<u8> = parts.whole.bytes().chain(parts.fraction.bytes()).map(|digit| digit - b'0').collect();
+        let digits: Vec<u8> =
+            parts.whole.bytes().chain(parts.fraction.bytes()).map(|digit| digit - b'0').collect();
         let zeros = digits.iter().take_while(|digit| **digit == 0).count();
         let digits = &digits[zeros..];
         let point = length(parts.whole.len()).saturating_add(parts.decimal).saturating_sub(length(zeros));
         // Beyond these, all amounts are the largest, and less than a nano.
         let point = if digits.is_empty() { 0 } else { point.clamp(-30, 40) };
-        let digit_at = |place: i64| usize::try_from(place).ok().and_then(|i| digits.get(i)).copied().unwrap_or(0);
+        let digit_at =
+            |place: i64| usize::try_from(place).ok().and_then(|i| digits.get(i)).copied().unwrap_or(0);
 
         let whole =
             (0..point).fold(0_i128, |sum, i| sum.saturating_mul(10).saturating_add(digit_at(i).into()));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::document::{
-    DataLab, EnvironmentVariable, Group, IsolationScope, Mount, NodeSelectorRequirement, Nodes, OnePodPerNode, Placement,
-    Profile, Resources, Toleration,
+    DataLab, EnvironmentVariable, Group, IsolationScope, Mount, NodeSelectorRequirement, Nodes,
+    OnePodPerNode, Placement, Profile, Resources, Toleration,
 };
 use crate::rules::RULES;
 use crate::{SlugScheme, duration, nodes};
@@ -62,7 +62,9 @@ impl User<'_> {
                     text.split("{user}").map(|part| part.replace('{', "{{").replace('}', "}}")).collect();
                 parts.join("{username}")
             }
-            User::Named { name, .. } if text.contains("{user}") => text.replace("{user}", &facts.slug_scheme.user(name)),
+            User::Named { name, .. } if text.contains("{user}") => {
+                text.replace("{user}", &facts.slug_scheme.user(name))
+            }
             User::Named { .. } => text.to_owned(),
         }
     }
@@ -152,7 +154,12 @@ pub struct Context<'a> {
 /// Compiles what a policy requires of a user's pod.
 ///
 /// `profile` is one that [`DataLab::profile`] gave; without one, the result holds what every profile has in common.
-pub fn compile(policy: &DataLab, facts: &HubFacts, user: User<'_>, profile: Option<&Profile>) -> Requirements {
+pub fn compile(
+    policy: &DataLab,
+    facts: &HubFacts,
+    user: User<'_>,
+    profile: Option<&Profile>,
+) -> Requirements {
     let context = Context { policy, facts, user, profile };
     let mut requirements = Requirements::default();
     for rule in RULES {
@@ -290,7 +297,9 @@ fn merged_resources(defaults: &Resources, own: &Resources) -> Resources {
     };
     let mut requests = merge(&defaults.requests, &own.requests);
     let mut limits = merge(&defaults.limits, &own.limits);
-    let sets = |entry: &String, requests: &BTreeMap<String, _>, limits: &BTreeMap<String, _>| match entry.split_once('.') {
+    let sets = |entry: &String, requests: &BTreeMap<String, _>, limits: &BTreeMap<String, _>| match entry
+        .split_once('.')
+    {
         Some(("requests", key)) => requests.contains_key(key),
         Some(("limits", key)) => limits.contains_key(key),
         _ => false,

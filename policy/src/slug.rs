@@ -22,7 +22,9 @@ impl SlugScheme {
     pub fn user(self, name: &str) -> String {
         match self {
             SlugScheme::Escape => escape(name),
-            SlugScheme::Safe if !name.contains("--") && name.len() <= MAX_LENGTH && is_dns_label(name) => name.to_owned(),
+            SlugScheme::Safe if !name.contains("--") && name.len() <= MAX_LENGTH && is_dns_label(name) => {
+                name.to_owned()
+            }
             SlugScheme::Safe => shorten(name),
         }
     }
@@ -115,7 +117,10 @@ mod tests {
             ("a--b", "a-b---"),
         ] {
             let got = SlugScheme::Safe.user(name);
-            assert!(got == slug || slug.ends_with("---") && got.starts_with(slug) && got.len() == slug.len() + 8, "{name}: {got}");
+            assert!(
+                got == slug || slug.ends_with("---") && got.starts_with(slug) && got.len() == slug.len() + 8,
+                "{name}: {got}"
+            );
         }
     }
 

@@ -19,7 +19,10 @@ fn reads_and_prints_as_go_does() {
     let mut wrong = Vec::new();
     for line in golden.lines() {
         let (text, expected) = line.split_once('\t').unwrap();
-        let beyond = expected.rsplit('\t').next().is_some_and(|nanos| nanos != "ERR" && nanos.parse::<i128>().is_err());
+        let beyond = expected
+            .rsplit('\t')
+            .next()
+            .is_some_and(|nanos| nanos != "ERR" && nanos.parse::<i128>().is_err());
         if beyond || !text.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit()) {
             continue; // where ours differs, as its documentation says
         }

@@ -125,7 +125,9 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
         return subcommand(command);
     }
     if io::stdin().is_terminal() {
-        report("error: a rendered chart is read on stdin, such as\n  helm template RELEASE CHART | datalab-postrender --policy datalab.yaml\n");
+        report(
+            "error: a rendered chart is read on stdin, such as\n  helm template RELEASE CHART | datalab-postrender --policy datalab.yaml\n",
+        );
         return Ok(ExitCode::from(USAGE));
     }
     let input = read_stdin()?;
@@ -134,7 +136,9 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
         None => match function_config(&input)? {
             Some(policy) => policy,
             None => {
-                report("error: no policy: give it by --policy FILE or DATALAB_POLICY; `datalab-postrender policy init` writes a first one\n");
+                report(
+                    "error: no policy: give it by --policy FILE or DATALAB_POLICY; `datalab-postrender policy init` writes a first one\n",
+                );
                 return Ok(ExitCode::from(USAGE));
             }
         },
@@ -157,7 +161,10 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
         &rendered.output
     };
     let mut stdout = io::stdout().lock();
-    stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()).context("stdout was closed before the stream was written")?;
+    stdout
+        .write_all(output.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("stdout was closed before the stream was written")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -180,7 +187,8 @@ fn subcommand(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn load(path: &PathBuf) -> anyhow::Result<DataLab> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read policy {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read policy {}", path.display()))?;
     let value = datalab_yaml::Document::parse(&text).and_then(|document| document.value())?;
     Ok(serde_json::from_value(value)?)
 }
@@ -201,13 +209,19 @@ fn read_stdin() -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).context("cannot read stdin")?;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        bail!("stdin is UTF-16; Helm writes UTF-8, so a shell re-encoded it: call Helm with --post-renderer, or from another shell");
+        bail!(
+            "stdin is UTF-16; Helm writes UTF-8, so a shell re-encoded it: call Helm with --post-renderer, or from another shell"
+        );
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.as_bytes()[..error.utf8_error().valid_up_to()].to_vec();
         let good = String::from_utf8(good).unwrap_or_default();
         let at = datalab_yaml::Location::of(&good, good.len());
-        anyhow::anyhow!("stdin:{}:{}: the byte here is not UTF-8, which manifests are written in", at.line, at.column)
+        anyhow::anyhow!(
+            "stdin:{}:{}: the byte here is not UTF-8, which manifests are written in",
+            at.line,
+            at.column
+        )
     })
 }
 
@@ -223,7 +237,8 @@ fn describe(rendered: &Rendered, diff: bool, summary: bool, colours: Colours) ->
         for line in &rendered.summary {
             let _ = writeln!(out, "{line}");
         }
-        let _ = writeln!(out, "{} documents changed", rendered.changes.len());
+        let documents = rendered.changes.iter().filter(|change| !change.decoded).count();
+        let _ = writeln!(out, "{documents} documents changed");
     }
     for warning in &rendered.warnings {
         let _ = writeln!(out, "warning: {warning}");
@@ -238,7 +253,11 @@ fn report(text: &str) {
 
 fn log(file: Option<&PathBuf>, text: &str) {
     let Some(file) = file else { return };
-    let written = OpenOptions::new().create(true).append(true).open(file).and_then(|mut log| log.write_all(text.as_bytes()));
+    let written = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .and_then(|mut log| log.write_all(text.as_bytes()));
     if let Err(error) = written {
         report(&format!("warning: cannot write log file {}: {error}\n", file.display()));
     }

@@ -30,7 +30,8 @@ pub fn unified(title: &str, old: &str, new: &str, context: usize, colours: Colou
         let Some(first) = group.first() else { continue };
         let start = first.new_range().start;
         let place = if context == 0 { keys_above(new, start) } else { String::new() };
-        let _ = writeln!(out, "{}", colours.paint("36", format!("@@ line {} @@ {place}", start + 1).trim_end()));
+        let _ =
+            writeln!(out, "{}", colours.paint("36", format!("@@ line {} @@ {place}", start + 1).trim_end()));
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
             let line = change.value().trim_end_matches(['\n', '\r']);
             let (sign, code) = match change.tag() {
@@ -39,7 +40,11 @@ pub fn unified(title: &str, old: &str, new: &str, context: usize, colours: Colou
                 ChangeTag::Equal => (" ", "0"),
             };
             let line = shortened(line);
-            let _ = writeln!(out, "{}", if sign == " " { format!(" {line}") } else { colours.paint(code, &format!("{sign}{line}")) });
+            let _ = writeln!(
+                out,
+                "{}",
+                if sign == " " { format!(" {line}") } else { colours.paint(code, &format!("{sign}{line}")) }
+            );
         }
     }
     out
@@ -55,7 +60,14 @@ fn keys_above(text: &str, line: usize) -> String {
         if indent(above) < depth {
             depth = indent(above);
             // The key only: what stands after it may be anything.
-            keys.push(above.trim_start_matches([' ', '-']).split(": ").next().unwrap_or_default().trim_end_matches(':'));
+            keys.push(
+                above
+                    .trim_start_matches([' ', '-'])
+                    .split(": ")
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches(':'),
+            );
         }
     }
     keys.reverse();

@@ -43,10 +43,8 @@ impl Hub {
 /// Finds the hub that a policy governs. `None` if the stream holds none, such as a chart beside the hub's.
 pub fn find(policy: &DataLab, manifests: &[Manifest<'_>], objects: &[Object]) -> Result<Option<Hub>, Error> {
     let wanted = policy.spec.hub.name.as_deref();
-    let deployments: Vec<(&Object, Reference)> = objects
-        .iter()
-        .filter_map(|object| Some((object, reference(object, manifests, objects)?)))
-        .collect();
+    let deployments: Vec<(&Object, Reference)> =
+        objects.iter().filter_map(|object| Some((object, reference(object, manifests, objects)?))).collect();
     let names = || deployments.iter().map(|(object, _)| object.name.as_str()).collect::<Vec<_>>().join(", ");
     let chosen: Vec<_> = match wanted {
         Some(name) => deployments.iter().filter(|(object, _)| object.name == name).collect(),
@@ -84,7 +82,9 @@ fn reference(object: &Object, manifests: &[Manifest<'_>], objects: &[Object]) ->
     let spec = &value["spec"]["template"]["spec"];
     let volumes = spec["volumes"].as_array().map(Vec::as_slice).unwrap_or_default();
     // `existing-secret` is the user's own.
-    let secret = volumes.iter().find(|volume| volume["name"] == "secret")?["secret"]["secretName"].as_str()?.to_owned();
+    let secret = volumes.iter().find(|volume| volume["name"] == "secret")?["secret"]["secretName"]
+        .as_str()?
+        .to_owned();
     let names = volumes
         .iter()
         .filter_map(|volume| volume["configMap"]["name"].as_str())
@@ -137,7 +137,8 @@ fn read(
     };
     let what = format!("data[{VALUES:?}] of Secret {name}");
     let bytes = BASE64.decode(encoded.split_ascii_whitespace().collect::<String>()).map_err(|error| {
-        Error::new(format!("{what} is not base64: {error}; the chart writes it as one quoted line")).at(secret)
+        Error::new(format!("{what} is not base64: {error}; the chart writes it as one quoted line"))
+            .at(secret)
     })?;
     let values_text = String::from_utf8(bytes)
         .map_err(|_| Error::new(format!("{what} is not UTF-8 text once decoded")).at(secret))?;
@@ -145,7 +146,10 @@ fn read(
         .and_then(|document| document.value())
         .map_err(|error| Error::new(format!("{what}, once decoded, cannot be read: {error}")).at(secret))?;
     if !values["singleuser"].is_object() {
-        return Err(Error::new(format!("{what} has no singleuser section, so it is not the JupyterHub chart's")).at(secret));
+        return Err(Error::new(format!(
+            "{what} has no singleuser section, so it is not the JupyterHub chart's"
+        ))
+        .at(secret));
     }
     let facts = facts(deployment, reference, &values);
     Ok(Hub {
@@ -161,9 +165,11 @@ fn read(
 fn facts(deployment: &Object, reference: &Reference, values: &Value) -> HubFacts {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     // Chart 4 brought KubeSpawner 7 and its safe slugs.
-    let major: Option<u32> =
-        values["Chart"]["Version"].as_str().and_then(|v| v.trim_start_matches('v').split('.').next()?.parse().ok());
-    let escape = values["hub"]["config"]["KubeSpawner"]["slug_scheme"] == "escape" || major.is_some_and(|major| major < 4);
+    let major: Option<u32> = values["Chart"]["Version"]
+        .as_str()
+        .and_then(|v| v.trim_start_matches('v').split('.').next()?.parse().ok());
+    let escape = values["hub"]["config"]["KubeSpawner"]["slug_scheme"] == "escape"
+        || major.is_some_and(|major| major < 4);
     HubFacts {
         namespace: text(&values["Release"]["Namespace"]),
         release: text(&values["Release"]["Name"]),
@@ -214,7 +220,8 @@ pub fn overrides(values: &Value) -> Vec<String> {
         ));
     }
     for section in ["KubeSpawner", "Spawner"] {
-        for name in values["hub"]["config"][section].as_object().into_iter().flat_map(|config| config.keys()) {
+        for name in values["hub"]["config"][section].as_object().into_iter().flat_map(|config| config.keys())
+        {
             if NAMES.contains(&name.as_str()) {
                 warnings.push(format!(
                     "hub.config.{section}.{name} replaces the chart's singleuser values when the hub starts; \
@@ -224,9 +231,11 @@ pub fn overrides(values: &Value) -> Vec<String> {
         }
     }
     let scripts = values["hub"]["extraConfig"].as_object().into_iter().flatten();
-    let scripts = scripts.filter_map(|(key, code)| Some((format!("hub.extraConfig[{key:?}]"), code.as_str()?)));
+    let scripts =
+        scripts.filter_map(|(key, code)| Some((format!("hub.extraConfig[{key:?}]"), code.as_str()?)));
     let files = values["hub"]["extraFiles"].as_object().into_iter().flatten();
-    let files = files.filter_map(|(key, file)| Some((format!("hub.extraFiles[{key:?}]"), file["stringData"].as_str()?)));
+    let files = files
+        .filter_map(|(key, file)| Some((format!("hub.extraFiles[{key:?}]"), file["stringData"].as_str()?)));
     for (place, code) in scripts.chain(files) {
         let named: Vec<_> = NAMES.into_iter().filter(|name| mentions(code, name)).collect();
         if !named.is_empty() {
@@ -246,7 +255,8 @@ fn mentions(code: &str, name: &str) -> bool {
         line.match_indices(name).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             let after = line[at + name.len()..].chars().next();
-            matches!(before, Some('.' | '"' | '\'')) && !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            matches!(before, Some('.' | '"' | '\''))
+                && !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
         })
     })
 }

@@ -29,7 +29,11 @@ fn assign(editor: &mut Editor, path: &Path, new: &Value) {
         }
         (Some(Value::Array(old)), Value::Array(new)) if !old.is_empty() && new.len() >= old.len() => {
             for (i, value) in new.iter().enumerate() {
-                if i < old.len() { assign(editor, &path.join(i), value) } else { editor.append(path, value.clone()) }
+                if i < old.len() {
+                    assign(editor, &path.join(i), value)
+                } else {
+                    editor.append(path, value.clone())
+                }
             }
         }
         _ => editor.set(path, new.clone()),

@@ -66,7 +66,8 @@ impl<'a> Manifest<'a> {
         }
         let start = self.piece.offset + self.piece.body.start;
         let body = document.apply(&edits).map_err(|error| Error::yaml(error, start))?;
-        let (before, after) = (&self.piece.text[..self.piece.body.start], &self.piece.text[self.piece.body.end..]);
+        let (before, after) =
+            (&self.piece.text[..self.piece.body.start], &self.piece.text[self.piece.body.end..]);
         Ok([before, &body, after].concat().into())
     }
 }

@@ -1,6 +1,8 @@
 //! The platform's own pods: where they run, and what follows the users.
 
-use datalab_policy::document::{DataLab, NodeSelectorRequirement, OnePodPerNode, Placement, Profile};
+use datalab_policy::document::{
+    DataLab, NodeSelectorRequirement, OnePodPerNode, Placement, Profile, Resources,
+};
 use datalab_policy::pod::{self, Conflict};
 use datalab_policy::requirements::compile_placement;
 use datalab_policy::{Requirements, User, compile};
@@ -9,11 +11,12 @@ use serde_json::json;
 
 use crate::hub::Hub;
 use crate::manifest::{FILENAME_ANNOTATION, Object};
+use crate::spares;
 
 /// What a workload is to the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Holds nodes for users.
+    /// Holds nodes for users of a profile.
     Placeholder,
     /// Pulls images on the users' nodes.
     Puller,
@@ -22,10 +25,12 @@ pub enum Role {
 }
 
 /// What a workload is, by the names that the hub's chart gives.
-pub fn role(object: &Object, hub: Option<&Hub>) -> Role {
+pub fn role(policy: &DataLab, object: &Object, hub: Option<&Hub>) -> Role {
+    let is_spare =
+        |hub: &Hub| policy.spec.profiles.iter().any(|profile| spares::name(profile, hub) == object.name);
     let is = |what: &str| hub.is_some_and(|hub| hub.name_of(what) == object.name);
     match object.kind.as_str() {
-        "StatefulSet" if is("user-placeholder") => Role::Placeholder,
+        "StatefulSet" if is("user-placeholder") || hub.is_some_and(is_spare) => Role::Placeholder,
         "DaemonSet" if is("continuous-image-puller") || is("hook-image-puller") => Role::Puller,
         _ => Role::Platform,
     }
@@ -34,7 +39,9 @@ pub fn role(object: &Object, hub: Option<&Hub>) -> Role {
 /// The path of an object's pod, for kinds that have one.
 pub fn pod_path(object: &Object) -> Option<Path> {
     let keys: &[&str] = match object.kind.as_str() {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => &["spec", "template"],
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            &["spec", "template"]
+        }
         "CronJob" => &["spec", "jobTemplate", "spec", "template"],
         "Pod" => &[],
         _ => return None,
@@ -49,12 +56,34 @@ pub fn is_mutable(object: &Object, value: &Value) -> bool {
 }
 
 /// What the policy requires of a workload's pods.
-pub fn requirements(policy: &DataLab, role: Role, hub: Option<&Hub>, object: &Object, value: &Value) -> Requirements {
+pub fn requirements(
+    policy: &DataLab,
+    role: Role,
+    hub: Option<&Hub>,
+    object: &Object,
+    value: &Value,
+) -> Requirements {
     match (role, hub) {
         (Role::Placeholder, Some(hub)) => {
             let profiles = policy.profiles();
-            let profile = profiles.iter().find(|profile| profile.default).or(profiles.first());
-            scheduling(&compile(policy, &hub.facts, User::Template, profile))
+            let spare = profiles.iter().find(|profile| spares::name(profile, hub) == object.name);
+            let profile =
+                spare.or_else(|| profiles.iter().find(|profile| profile.default)).or(profiles.first());
+            let all = compile(policy, &hub.facts, User::Template, profile);
+            // Sizes that the chart's owner chose stay.
+            let chosen = &hub.values["scheduling"]["userPlaceholder"]["resources"];
+            let chosen = spare.is_none() && chosen.as_object().is_some_and(|resources| !resources.is_empty());
+            Requirements {
+                nodes: all.nodes,
+                tolerations: all.tolerations,
+                isolation: all.isolation,
+                resources: if chosen { Resources::default() } else { all.resources },
+                ..Requirements::default()
+            }
+        }
+        // Pullers go where the users are, not where the platform is.
+        (Role::Puller, _) => {
+            Requirements { pull_secrets: policy.spec.images.pull_secrets.clone(), ..Requirements::default() }
         }
         _ => policy
             .spec
@@ -63,16 +92,6 @@ pub fn requirements(policy: &DataLab, role: Role, hub: Option<&Hub>, object: &Ob
             .find(|placement| matches(placement, hub, object, value))
             .map(|placement| compile_placement(policy, placement))
             .unwrap_or_default(),
-    }
-}
-
-/// The part of a user pod's requirements that says where it may run.
-pub fn scheduling(all: &Requirements) -> Requirements {
-    Requirements {
-        nodes: all.nodes.clone(),
-        tolerations: all.tolerations.clone(),
-        isolation: all.isolation,
-        ..Requirements::default()
     }
 }
 
@@ -105,7 +124,9 @@ fn charts(value: &Value, hub: Option<&Hub>) -> Vec<String> {
     if let Some(file) = metadata["annotations"][FILENAME_ANNOTATION].as_str() {
         names.extend(chart_of_file(file).map(str::to_owned));
     }
-    if hub.is_some_and(|hub| hub.values["Chart"]["Name"].as_str().is_some_and(|alias| names.iter().any(|n| n == alias))) {
+    if hub.is_some_and(|hub| {
+        hub.values["Chart"]["Name"].as_str().is_some_and(|alias| names.iter().any(|n| n == alias))
+    }) {
         names.push("jupyterhub".to_owned());
     }
     names
@@ -144,9 +165,15 @@ pub fn write_puller(policy: &DataLab, hub: &Hub, editor: &mut Editor, pod: &Path
     if alternatives.iter().any(|nodes| nodes.is_empty()) {
         return;
     }
-    let terms = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"]
-        .into_iter()
-        .fold(pod.clone(), |path, key| path.join(key));
+    let terms = [
+        "spec",
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+    ]
+    .into_iter()
+    .fold(pod.clone(), |path, key| path.join(key));
     let existing = editor.get(&terms).and_then(Value::as_array).cloned().unwrap_or_default();
     let pods: Vec<Value> = if existing.is_empty() { vec![json!({})] } else { existing.clone() };
     let selector = editor.get(&pod.join("spec").join("nodeSelector")).cloned().unwrap_or_default();

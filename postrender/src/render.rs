@@ -4,9 +4,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use datalab_policy::Requirements;
 use datalab_policy::document::{DataLab, Enforcement};
 use datalab_policy::pod::{self, Conflict};
+use datalab_policy::{HubFacts, Requirements};
 use datalab_yaml::{Document, Editor, Location, Value, emit, split};
 use sha2::{Digest, Sha256};
 
@@ -29,6 +29,8 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// What the policy came to, a line each.
     pub summary: Vec<String>,
+    /// The hub that the policy governs, if the stream holds one.
+    pub facts: Option<HubFacts>,
 }
 
 /// A document that changed.
@@ -40,6 +42,8 @@ pub struct Change {
     pub before: String,
     /// As it is.
     pub after: String,
+    /// Whether it is what a Secret's document holds encoded, not a document of the stream.
+    pub decoded: bool,
     /// Whether it may hold secrets, so that only changed lines may be shown.
     pub confidential: bool,
 }
@@ -114,13 +118,23 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
             || kind.ends_with("List")
             || matches!(
                 kind,
-                "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "CronJob" | "Pod"
-                    | "Secret" | "ConfigMap"
+                "Deployment"
+                    | "StatefulSet"
+                    | "DaemonSet"
+                    | "ReplicaSet"
+                    | "ReplicationController"
+                    | "Job"
+                    | "CronJob"
+                    | "Pod"
+                    | "Secret"
+                    | "ConfigMap"
             )
     };
     let pieces = split(input).map_err(|error| Error::yaml(error, 0))?;
-    let mut manifests = pieces.into_iter().map(|piece| Manifest::read(piece, concerns)).collect::<Result<Vec<_>, _>>()?;
-    let objects: Vec<Object> = manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
+    let mut manifests =
+        pieces.into_iter().map(|piece| Manifest::read(piece, concerns)).collect::<Result<Vec<_>, _>>()?;
+    let objects: Vec<Object> =
+        manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
 
     let hub = hub::find(policy, &manifests, &objects)?;
     let mut pass = Pass { policy, rendered: Rendered::default(), stops: Vec::new() };
@@ -140,6 +154,7 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
     if let Some(hub) = &hub {
         rendered.warnings.extend(hub::overrides(&hub.values));
         rendered.summary.extend(unseen_hooks(hub, &objects));
+        rendered.facts = Some(hub.facts.clone());
     }
     Ok(rendered)
 }
@@ -153,7 +168,9 @@ struct Pass<'a> {
 impl Pass<'_> {
     fn check_hub(&self, hub: &Hub) -> Result<(), Error> {
         let facts = &hub.facts;
-        if let Some(namespace) = self.policy.metadata.namespace.as_deref().filter(|name| *name != facts.namespace) {
+        if let Some(namespace) =
+            self.policy.metadata.namespace.as_deref().filter(|name| *name != facts.namespace)
+        {
             return Err(Error::new(format!(
                 "the policy is for namespace {namespace:?} (metadata.namespace), but release {:?} goes to {:?}; \
                  use that namespace's policy, or Helm's --namespace {namespace}",
@@ -178,7 +195,8 @@ impl Pass<'_> {
     fn write_hub(&mut self, hub: &Hub, manifests: &mut [Manifest<'_>]) -> Result<Vec<Value>, Error> {
         let in_values = |error: datalab_yaml::Error| {
             let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
-            let place = error.location.map(|l| format!("line {}, column {}: ", l.line, l.column)).unwrap_or_default();
+            let place =
+                error.location.map(|l| format!("line {}, column {}: ", l.line, l.column)).unwrap_or_default();
             Error::new(format!("values.yaml, decoded: {place}{}{help}", error.message)).at(&hub.secret)
         };
         let mut editor = Editor::new(hub.values.clone());
@@ -196,7 +214,9 @@ impl Pass<'_> {
         let (values, edits) = editor.finish();
         let mut text = hub.values_text.clone();
         if !edits.is_empty() {
-            text = Document::parse(&hub.values_text).and_then(|document| document.apply(&edits)).map_err(in_values)?;
+            text = Document::parse(&hub.values_text)
+                .and_then(|document| document.apply(&edits))
+                .map_err(in_values)?;
             if let Some(parsed) = &mut manifests[hub.secret.manifest].parsed {
                 parsed.editor.set(&hub.values_path(), BASE64.encode(&text).into());
             }
@@ -204,10 +224,12 @@ impl Pass<'_> {
                 title: format!("{} {}: values.yaml", hub.secret.kind, hub.secret.name),
                 before: hub.values_text.clone(),
                 after: text.clone(),
+                decoded: true,
                 confidential: true,
             });
         }
-        let checksum: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum: String =
+            Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         if let Some(parsed) = &mut manifests[hub.deployment.manifest].parsed {
             let keys = ["spec", "template", "metadata", "annotations", CHECKSUM_ANNOTATION];
             let path = keys.iter().fold(hub.deployment.at.clone(), |path, key| path.join(*key));
@@ -239,9 +261,12 @@ impl Pass<'_> {
         };
         // An object has metadata as a pod has.
         pod::write(&marks, &mut parsed.editor, &object.at);
-        let Some(pod) = placement::pod_path(object).filter(|path| *path != object.at || object.kind == "Pod") else { return };
+        let Some(pod) = placement::pod_path(object).filter(|path| *path != object.at || object.kind == "Pod")
+        else {
+            return;
+        };
 
-        let role = placement::role(object, hub);
+        let role = placement::role(self.policy, object, hub);
         let mut requirements = placement::requirements(self.policy, role, hub, object, &value);
         if !placement::is_mutable(object, &value) {
             if requirements != Requirements::default() {
@@ -298,6 +323,7 @@ fn write_stream(
                 title: names.join(", "),
                 before: manifest.piece.text.to_owned(),
                 after: text.to_string(),
+                decoded: false,
                 confidential: names.iter().any(|name| name.starts_with("Secret ")),
             });
         }
@@ -314,6 +340,7 @@ fn write_stream(
             title: format!("StatefulSet {}", document["metadata"]["name"].as_str().unwrap_or_default()),
             before: String::new(),
             after: text,
+            decoded: false,
             confidential: false,
         });
     }
@@ -332,4 +359,3 @@ fn unseen_hooks(hub: &Hub, objects: &[Object]) -> Option<String> {
         )
     })
 }
-

@@ -12,7 +12,13 @@ use crate::spawner::{Traits, chart_image};
 use crate::values::slug_of;
 
 /// The StatefulSet that keeps a profile's spares. `values` are the hub's, with the policy written in.
-pub fn stateful_set(policy: &DataLab, profile: &Profile, hub: &Hub, values: &Value, secret: &Value) -> Result<Value, Error> {
+pub fn stateful_set(
+    policy: &DataLab,
+    profile: &Profile,
+    hub: &Hub,
+    values: &Value,
+    secret: &Value,
+) -> Result<Value, Error> {
     let scheduling = &values["scheduling"];
     let priority = hub.name_of("user-placeholder-priority");
     if scheduling["podPriority"]["enabled"] != true || priority.is_empty() {
@@ -46,7 +52,8 @@ pub fn stateful_set(policy: &DataLab, profile: &Profile, hub: &Hub, values: &Val
     let mut metadata = json!({"name": name, "labels": template_labels});
     if let Some(file) = secret["metadata"]["annotations"][FILENAME_ANNOTATION].as_str() {
         let templates = file.split_once("/templates/").map_or(file, |(chart, _)| chart);
-        metadata["annotations"] = json!({(FILENAME_ANNOTATION): format!("{templates}/templates/datalab/{name}.yaml")});
+        metadata["annotations"] =
+            json!({(FILENAME_ANNOTATION): format!("{templates}/templates/datalab/{name}.yaml")});
     }
 
     let mut spec = Map::new();

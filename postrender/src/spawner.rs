@@ -42,6 +42,33 @@ pub const CHART_VALUES: [(&str, &[&str]); 18] = [
     ("volumes", &["storage", "extraVolumes"]),
 ];
 
+/// Fields of `extra_pod_config` and `extra_container_config` that stand before traits, and those traits.
+const COVERS: [(&str, &str, &[&str]); 8] = [
+    (
+        "extra_pod_config",
+        "affinity",
+        &["node_affinity_required", "pod_anti_affinity_required", "pod_anti_affinity_preferred"],
+    ),
+    ("extra_pod_config", "tolerations", &["tolerations"]),
+    ("extra_pod_config", "volumes", &["volumes"]),
+    ("extra_pod_config", "imagePullSecrets", &["image_pull_secrets"]),
+    ("extra_container_config", "image", &["image"]),
+    ("extra_container_config", "env", &["environment"]),
+    (
+        "extra_container_config",
+        "resources",
+        &[
+            "cpu_guarantee",
+            "cpu_limit",
+            "mem_guarantee",
+            "mem_limit",
+            "extra_resource_guarantees",
+            "extra_resource_limits",
+        ],
+    ),
+    ("extra_container_config", "volumeMounts", &["volume_mounts"]),
+];
+
 /// The configuration of one spawner, by trait.
 #[derive(Clone, Debug, Default)]
 pub struct Traits(Map<String, Value>);
@@ -89,7 +116,26 @@ impl Traits {
     /// the spelling and the value.
     pub fn replaced(&self, by: &str, field: &str) -> Option<(String, &Value)> {
         let config = self.get(by);
-        [field.to_owned(), snake_case(field)].into_iter().find_map(|key| Some((key.clone(), config.get(&key)?)))
+        [field.to_owned(), snake_case(field)]
+            .into_iter()
+            .find_map(|key| Some((key.clone(), config.get(&key)?)))
+    }
+
+    /// Whether `extra_pod_config` or `extra_container_config` can stand before a trait.
+    pub fn is_covered(name: &str) -> bool {
+        COVERS.iter().any(|(_, _, traits)| traits.contains(&name))
+    }
+
+    /// Takes away what stands before traits; whether there was anything.
+    pub fn uncover(&mut self) -> bool {
+        let mut any = false;
+        for (config, field, _) in COVERS {
+            let key = self.replaced(config, field).map(|(key, _)| key);
+            if let (Some(key), Some(Value::Object(config))) = (key, self.0.get_mut(config)) {
+                any |= config.shift_remove(&key).is_some();
+            }
+        }
+        any
     }
 
     /// The pod that KubeSpawner would build, without what no rule reads.
@@ -107,7 +153,7 @@ impl Traits {
             ("volumeMounts", sorted_values(self.get("volume_mounts")).into()),
         ] {
             let replaced = self.replaced("extra_container_config", field);
-            container.insert(field.into(), replaced.map_or(value, |(_, replaced)| replaced.clone()));
+            container.insert(field.into(), replaced.map_or(value, |(_, replaced)| literal(replaced)));
         }
 
         let mut spec = Map::new();
@@ -192,9 +238,10 @@ pub fn inherited(values: &Value, name: &str) -> Vec<Value> {
             home.map(|(volume, _)| volume).into_iter().chain(files).collect()
         }
         "volume_mounts" => {
-            let files = files.into_iter().flatten().map(|(key, file)| {
-                json!({"name": "files", "mountPath": file["mountPath"], "subPath": key})
-            });
+            let files = files
+                .into_iter()
+                .flatten()
+                .map(|(key, file)| json!({"name": "files", "mountPath": file["mountPath"], "subPath": key}));
             home.map(|(_, mount)| mount).into_iter().chain(files).collect()
         }
         _ => vec![],
@@ -262,6 +309,16 @@ fn recursive_update(target: &mut Map<String, Value>, new: &Map<String, Value>) {
             Value::Null => drop(target.shift_remove(key)),
             value => drop(target.insert(key.clone(), value.clone())),
         }
+    }
+}
+
+/// What KubeSpawner takes literally (`extra_container_config`), as it would stand where it expands templates.
+fn literal(value: &Value) -> Value {
+    match value {
+        Value::String(text) => text.replace('{', "{{").replace('}', "}}").into(),
+        Value::Array(items) => items.iter().map(literal).collect(),
+        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), literal(value))).collect(),
+        other => other.clone(),
     }
 }
 

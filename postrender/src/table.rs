@@ -1,15 +1,18 @@
 //! The compiled table in the hub's values, `custom.datalab`: what depends on a user's groups, for the hub's own code.
 
+use datalab_policy::HubFacts;
 use datalab_policy::document::DataLab;
 use datalab_policy::requirements::{self, User, volume};
-use datalab_policy::HubFacts;
 use datalab_yaml::{Editor, Map, Path, Value};
 use serde_json::json;
 
 use crate::assign;
 
-/// Writes the table. Other keys of `custom.datalab` stay.
+/// Writes the table, if anything depends on groups. Other keys of `custom.datalab` stay.
 pub fn write(policy: &DataLab, facts: &HubFacts, editor: &mut Editor) {
+    if policy.spec.groups.is_empty() {
+        return;
+    }
     let at: Path = ["custom", "datalab"].into_iter().collect();
     for (key, value) in compile(policy, facts) {
         assign(editor, &at.join(key), &value);
@@ -37,12 +40,12 @@ fn compile(policy: &DataLab, facts: &HubFacts) -> Map<String, Value> {
             entry
         })
         .collect();
-    let profiles: Map<String, Value> =
-        spec.profiles
-            .iter()
-            .filter(|profile| !profile.groups.is_empty())
-            .map(|profile| (profile.slug.clone(), json!({"groups": profile.groups})))
-            .collect();
+    let profiles: Map<String, Value> = spec
+        .profiles
+        .iter()
+        .filter(|profile| !profile.groups.is_empty())
+        .map(|profile| (profile.slug.clone(), json!({"groups": profile.groups})))
+        .collect();
     let mounts: Vec<Value> = spec
         .mounts
         .iter()

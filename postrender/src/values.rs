@@ -15,8 +15,10 @@ use crate::{assign, table};
 
 const NODE_TERMS: [&str; 4] =
     ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
-const ANTI_REQUIRED: [&str; 3] = ["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
-const ANTI_PREFERRED: [&str; 3] = ["affinity", "podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution"];
+const ANTI_REQUIRED: [&str; 3] =
+    ["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
+const ANTI_PREFERRED: [&str; 3] =
+    ["affinity", "podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution"];
 
 /// What the hub writer found beside its edits.
 #[derive(Debug, Default)]
@@ -45,7 +47,10 @@ pub fn write(policy: &DataLab, facts: &HubFacts, editor: &mut Editor) -> Finding
     let traits = Traits::of_chart(editor.value());
     mend(&everyone, &traits, &chart, editor, "every server", &mut findings);
     check_volumes(editor.value(), &mut findings);
-    if !implicit {
+    label_claims(policy, editor);
+    if implicit {
+        findings.done.push(format!("every server: {}", describe(&everyone)));
+    } else {
         write_profiles(policy, facts, &profiles, editor, &mut findings);
     }
     table::write(policy, facts, editor);
@@ -166,16 +171,22 @@ impl Change<'_> {
             return;
         }
         if let Some((key, _)) = self.traits.replaced(config, keys[0]) {
+            if config == "extra_container_config" {
+                self.uncover(&key, editor);
+                return assign(editor, &self.level.path(name), new);
+            }
             let path = keys[1..].iter().fold(self.level.path(config).join(key), |path, key| path.join(*key));
             return assign(editor, &path, new);
         }
         let (old, new) = (sorted_values(old), sorted_values(new));
-        let new: Vec<Value> = if name == "image_pull_secrets" { bare_names(new, self.traits.get(name)) } else { new };
+        let new: Vec<Value> =
+            if name == "image_pull_secrets" { bare_names(new, self.traits.get(name)) } else { new };
         let path = self.level.path(name);
         let offset = self.level.offset(name, editor.value());
         for (i, (old, new)) in old.iter().zip(&new).enumerate().take(offset) {
             if old != new && name == "volume_mounts" {
-                let message = format!("{} is already the mount path of one of singleuser.extraFiles", new["mountPath"]);
+                let message =
+                    format!("{} is already the mount path of one of singleuser.extraFiles", new["mountPath"]);
                 let path = ["singleuser", "extraFiles"].into_iter().collect();
                 findings.conflicts.push((place.to_owned(), Conflict { rule: "mounts", path, message }));
                 debug_assert!(i < offset);
@@ -188,7 +199,9 @@ impl Change<'_> {
             let keys = sorted_keys(&existing);
             for (i, item) in own.iter().enumerate() {
                 match keys.get(i) {
-                    Some(key) if before.get(i) != Some(item) => assign_merged(editor, &path.join(*key), &before[i], item),
+                    Some(key) if before.get(i) != Some(item) => {
+                        assign_merged(editor, &path.join(*key), &before[i], item)
+                    }
                     Some(_) => {}
                     None => editor.set(&free_key(editor, &path, item), item.clone()),
                 }
@@ -208,7 +221,9 @@ impl Change<'_> {
 
     fn mapping(&self, name: &str, keys: &[&str], editor: &mut Editor) {
         let (old, new) = (descend(self.old, keys), descend(self.new, keys));
-        for (key, value) in new.as_object().into_iter().flatten().filter(|(key, value)| old.get(key) != Some(value)) {
+        for (key, value) in
+            new.as_object().into_iter().flatten().filter(|(key, value)| old.get(key) != Some(value))
+        {
             editor.set(&self.level.path(name).join(key.as_str()), value.clone());
         }
     }
@@ -219,10 +234,11 @@ impl Change<'_> {
         if old == new {
             return;
         }
+        let mut old = sorted_values(old);
         if let Some((key, _)) = self.traits.replaced("extra_container_config", "env") {
-            return assign(editor, &self.level.path("extra_container_config").join(key), new);
+            self.uncover(&key, editor);
+            old.clear();
         }
-        let old = sorted_values(old);
         for entry in sorted_values(new).iter().filter(|entry| !old.contains(entry)) {
             let Some(name) = entry["name"].as_str() else { continue };
             let value = match &entry["value"] {
@@ -232,9 +248,20 @@ impl Change<'_> {
             // A mapping over a mapping merges: what the old one had besides must go.
             let path = self.level.path("environment").join(name);
             match (self.level.chart.is_none(), self.traits.get("environment").get(name)) {
-                (true, Some(old @ Value::Object(_))) if value.is_object() => assign_merged(editor, &path, old, &value),
+                (true, Some(old @ Value::Object(_))) if value.is_object() => {
+                    assign_merged(editor, &path, old, &value)
+                }
                 _ => assign(editor, &path, &value),
             }
+        }
+    }
+
+    /// Takes a list out of `extra_container_config`, where no template is expanded, to be written as its trait.
+    fn uncover(&self, key: &str, editor: &mut Editor) {
+        let path = self.level.path("extra_container_config").join(key);
+        match self.level.chart {
+            Some(_) => editor.remove(&path),
+            None => editor.set(&path, Value::Null),
         }
     }
 
@@ -257,7 +284,8 @@ impl Change<'_> {
                 if old.get(name) == new.get(name) {
                     continue;
                 }
-                let quantity = new.get(name).and_then(|value| serde_json::from_value::<Quantity>(value.clone()).ok());
+                let quantity =
+                    new.get(name).and_then(|value| serde_json::from_value::<Quantity>(value.clone()).ok());
                 let in_extra = self.traits.get(extra).get(name).is_some();
                 let (path, value) = match (name.as_str(), &quantity) {
                     ("memory", quantity) if !in_extra => {
@@ -266,9 +294,10 @@ impl Change<'_> {
                     ("cpu", quantity) if !in_extra => {
                         (self.level.path(cpu), quantity.as_ref().map(Quantity::to_kubespawner_cpu))
                     }
-                    (_, quantity) => {
-                        (self.level.path(extra).join(name.as_str()), quantity.as_ref().map(|q| q.to_string().into()))
-                    }
+                    (_, quantity) => (
+                        self.level.path(extra).join(name.as_str()),
+                        quantity.as_ref().map(|q| q.to_string().into()),
+                    ),
                 };
                 editor.set(&path, value.unwrap_or_default());
             }
@@ -304,7 +333,10 @@ fn replace_home(everyone: &Requirements, editor: &mut Editor, findings: &mut Fin
     let values = editor.value();
     let storage = &values["singleuser"]["storage"];
     let Some((volume, mount)) = home_volume(storage) else { return };
-    let Some(home) = everyone.volumes.iter().find(|volume| mount["mountPath"] == volume.mount_path.as_str()) else { return };
+    let Some(home) = everyone.volumes.iter().find(|volume| mount["mountPath"] == volume.mount_path.as_str())
+    else {
+        return;
+    };
 
     // The chart's own home is right as it is when the mounts rule finds nothing to write.
     let alone = Requirements { volumes: vec![home.clone()], ..Requirements::default() };
@@ -318,7 +350,8 @@ fn replace_home(everyone: &Requirements, editor: &mut Editor, findings: &mut Fin
     let users = mounts_of(values, volume["name"].as_str().unwrap_or_default());
     let covered = |path: &str| everyone.volumes.iter().any(|volume| volume.mount_path == path);
     for (place, mount_path) in users.into_iter().filter(|(_, path)| !covered(path)) {
-        let same_source = home.source.as_object().is_some_and(|source| source.iter().all(|(k, v)| volume[k] == *v));
+        let same_source =
+            home.source.as_object().is_some_and(|source| source.iter().all(|(k, v)| volume[k] == *v));
         if !(same_source && volume["name"] == home.name.as_str()) {
             let message = format!(
                 "mount {:?} takes the place of the chart's home volume {}, which {place} also mounts at {mount_path}; \
@@ -334,10 +367,27 @@ fn replace_home(everyone: &Requirements, editor: &mut Editor, findings: &mut Fin
     editor.set(&["singleuser", "storage", "type"].into_iter().collect(), "none".into());
 }
 
+/// Claims that KubeSpawner makes carry the lab's labels.
+fn label_claims(policy: &DataLab, editor: &mut Editor) {
+    let storage: Path = ["singleuser", "storage"].into_iter().collect();
+    if editor.get(&storage.join("type")).is_none_or(|kind| kind != "dynamic") {
+        return;
+    }
+    for (key, value) in &policy.spec.labels {
+        let path = storage.join("extraLabels").join(key.as_str());
+        if editor.get(&path).is_none_or(Value::is_null) {
+            editor.set(&path, value.as_str().into());
+        }
+    }
+}
+
 /// Who else mounts a volume: the place in the values, and the mount path.
 fn mounts_of(values: &Value, volume: &str) -> Vec<(String, String)> {
     let singleuser = &values["singleuser"];
-    let mut lists = vec![("singleuser.storage.extraVolumeMounts".to_owned(), &singleuser["storage"]["extraVolumeMounts"])];
+    let mut lists = vec![(
+        "singleuser.storage.extraVolumeMounts".to_owned(),
+        &singleuser["storage"]["extraVolumeMounts"],
+    )];
     for kind in ["initContainers", "extraContainers"] {
         for (i, container) in singleuser[kind].as_array().into_iter().flatten().enumerate() {
             lists.push((format!("singleuser.{kind}[{i}]"), &container["volumeMounts"]));
@@ -345,7 +395,9 @@ fn mounts_of(values: &Value, volume: &str) -> Vec<(String, String)> {
     }
     lists
         .into_iter()
-        .flat_map(|(place, mounts)| sorted_values(mounts).into_iter().map(move |mount| (place.clone(), mount)))
+        .flat_map(|(place, mounts)| {
+            sorted_values(mounts).into_iter().map(move |mount| (place.clone(), mount))
+        })
         .filter(|(_, mount)| mount["name"] == volume)
         .map(|(place, mount)| (place, mount["mountPath"].as_str().unwrap_or_default().to_owned()))
         .collect()
@@ -406,7 +458,9 @@ fn write_profiles(
                  spec.profiles, take it out of the chart's values, or set spec.hub.unknownProfiles: keep",
                 profiles.iter().map(|profile| profile.slug.as_str()).collect::<Vec<_>>().join(", ")
             );
-            findings.conflicts.push(("the profile list".into(), Conflict { rule: "profiles", path: at, message }));
+            findings
+                .conflicts
+                .push(("the profile list".into(), Conflict { rule: "profiles", path: at, message }));
         }
     }
     for profile in profiles.iter().filter(|profile| !known.contains(&profile.slug)) {
@@ -420,7 +474,8 @@ fn write_profiles(
             at
         } else {
             editor.append(&list, entry);
-            let last = editor.get(&list).and_then(Value::as_array).map_or(0, |items| items.len().saturating_sub(1));
+            let last =
+                editor.get(&list).and_then(Value::as_array).map_or(0, |items| items.len().saturating_sub(1));
             list.join(last)
         };
         findings.done.push(format!("profile {}: added", profile.slug));
@@ -431,8 +486,12 @@ fn write_profiles(
 /// The profiles of a list or a mapping, each with its path.
 fn entries(list: &Path, values: &Value) -> Vec<(Path, Value)> {
     match &values["singleuser"]["profileList"] {
-        Value::Array(items) => items.iter().enumerate().map(|(i, item)| (list.join(i), item.clone())).collect(),
-        Value::Object(items) => items.iter().map(|(key, item)| (list.join(key.as_str()), item.clone())).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(i, item)| (list.join(i), item.clone())).collect()
+        }
+        Value::Object(items) => {
+            items.iter().map(|(key, item)| (list.join(key.as_str()), item.clone())).collect()
+        }
         _ => vec![],
     }
 }
@@ -481,11 +540,17 @@ fn write_profile(
         let level = Level::over(at.clone());
         let before = editor.get(&at).cloned().unwrap_or_default();
         mend(&requirements, &traits, &level, editor, &place, findings);
+        // A choice of another option may take away what stands before this choice's own traits.
+        if traits.uncover()
+            && before.as_object().is_some_and(|over| over.keys().any(|name| Traits::is_covered(name)))
+        {
+            mend(&requirements, &traits, &level, editor, &place, findings);
+        }
         if unlisted {
             protect_braces(editor, &at, &before);
         }
     }
-    findings.done.push(describe(&requirements, profile));
+    findings.done.push(format!("profile {}: {}", profile.slug, describe(&requirements)));
 }
 
 /// The policy's default profile is the form's, and the only one.
@@ -524,7 +589,9 @@ fn protect_braces(editor: &mut Editor, at: &Path, before: &Value) {
         match value {
             Value::String(text) => text.replace("{{", "{{{{").replace("}}", "}}}}").into(),
             Value::Array(items) => items.iter().map(protect).collect(),
-            Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), protect(value))).collect(),
+            Value::Object(entries) => {
+                entries.iter().map(|(key, value)| (key.clone(), protect(value))).collect()
+            }
             other => other.clone(),
         }
     }
@@ -537,7 +604,7 @@ fn protect_braces(editor: &mut Editor, at: &Path, before: &Value) {
     }
 }
 
-fn describe(requirements: &Requirements, profile: &Profile) -> String {
+fn describe(requirements: &Requirements) -> String {
     let nodes: Vec<_> = requirements
         .nodes
         .iter()
@@ -548,7 +615,7 @@ fn describe(requirements: &Requirements, profile: &Profile) -> String {
         Some((mode, _)) => format!(", one pod per node {mode}"),
         None => String::new(),
     };
-    format!("profile {}: {nodes}{isolation}", profile.slug)
+    format!("{nodes}{isolation}")
 }
 
 /// Assigns what a mapping over a mapping would leave behind as null, which deletes it.
@@ -557,7 +624,12 @@ fn assign_merged(editor: &mut Editor, path: &Path, old: &Value, new: &Value) {
         (Value::Object(old), Value::Object(new)) => {
             for (key, value) in new {
                 if old.get(key) != Some(value) {
-                    assign_merged(editor, &path.join(key.as_str()), old.get(key).unwrap_or(&Value::Null), value);
+                    assign_merged(
+                        editor,
+                        &path.join(key.as_str()),
+                        old.get(key).unwrap_or(&Value::Null),
+                        value,
+                    );
                 }
             }
             for key in old.keys().filter(|key| !new.contains_key(*key)) {
@@ -597,4 +669,3 @@ fn descend<'a>(value: &'a Value, keys: &[&str]) -> &'a Value {
         _ => &value[*key],
     })
 }
-

@@ -1,6 +1,6 @@
 """What a rendered JupyterHub would start: the pods and claims that the real KubeSpawner builds.
 
-    hub.py hubs < stream            one line a hub: {hub, namespace, chart}
+    hub.py hubs < stream            one line a hub: {hub, namespace, chart, groups}
     hub.py pods HUB --namespace NS --users JSON < stream
                                             one line a start: {hub, namespace, user, server, groups, profile,
                                             options, pod, pvc, error}
@@ -13,6 +13,7 @@ pod would be created. Nothing reaches the network.
 """
 
 import argparse
+import ast
 import asyncio
 import base64
 import contextlib
@@ -97,6 +98,21 @@ class Hub:
                 items = volume[key].get("items")
                 return {i["path"]: files[i["key"]] for i in items if i["key"] in files} if files and items else files
         return None
+
+    def groups(self):
+        """The names that the hub's own code looks for: strings that it lists, or asks `in` of something."""
+        code = list(((self.values.get("hub") or {}).get("extraConfig") or {}).values())
+        for files in self.volumes.values():
+            own = (files or {}).keys() - {"jupyterhub_config.py", "z2jh.py"}
+            code += [files[name].decode() for name in own if name.endswith(".py")]
+        named = []
+        for text in code:
+            with contextlib.suppress(SyntaxError):  # the hub itself will say so, when it is run
+                for node in ast.walk(ast.parse(text)):
+                    named += getattr(node, "elts", [])
+                    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
+                        named.append(node.left)
+        return sorted({n.value for n in named if isinstance(n, ast.Constant) and isinstance(n.value, str)})
 
     def lay_out(self, root):
         """Writes the files that the hub's container would see, under `root`."""
@@ -218,12 +234,13 @@ async def application(root):
 
     sys.modules["datalab_oracle"] = sys.modules[__name__]
     path = Path(f"{root}{HOME}/jupyterhub_config.py")
-    # The chart's file goes on to redefine `get_config`.
-    path.write_text(f"datalab_config = get_config()\n{path.read_text()}\nimport datalab_oracle\ndatalab_oracle.stand_in(datalab_config)\n")
+    # The chart's file goes on to redefine `get_config`, so ask it first.
+    asked, used = "datalab_config = get_config()", "import datalab_oracle; datalab_oracle.stand_in(datalab_config)"
+    path.write_text(f"{asked}\n{path.read_text()}\n{used}\n")
     hub = JupyterHub.instance()
     await hub.initialize(
         [
-            f"--config={root}{HOME}/jupyterhub_config.py",
+            f"--config={path}",
             "--db=sqlite:///:memory:",
             "--log-level=ERROR",
             "--JupyterHub.pid_file=",
@@ -262,8 +279,8 @@ class Starts:
         user.spawners.pop(server, None)
         spawner = user.get_spawner(server)
         spawner.orm_spawner.state = None
-        if self.options.no_hooks:
-            spawner.pre_spawn_hook = spawner.modify_pod_hook = None
+        for hook in self.options.without:
+            setattr(spawner, hook, None)
         return spawner
 
     async def profiles(self, user, server):
@@ -367,7 +384,7 @@ def main():
     build.add_argument("hub", help="name of the hub's Secret")
     build.add_argument("--namespace", required=True)
     build.add_argument("--users", required=True, help='JSON: [{"name", "server", "groups", "admin", "auth_state"}]')
-    build.add_argument("--no-hooks", action="store_true", help="leave pre_spawn_hook and modify_pod_hook out")
+    build.add_argument("--without", action="append", default=[], help="a hook to leave out, as in pre_spawn_hook")
     build.add_argument("--unlisted", action="append", default=[], help="a value to try for unlisted choices")
     options = parser.parse_args()
 
@@ -377,7 +394,8 @@ def main():
     with contextlib.redirect_stdout(sys.stderr):  # hubs print what they load
         if options.command == "hubs":
             for hub in stream.hubs():
-                emit({"hub": hub.name, "namespace": hub.namespace, "chart": hub.values["Chart"]["Version"]})
+                known = {"hub": hub.name, "namespace": hub.namespace, "groups": hub.groups()}
+                emit(known | {"chart": hub.values["Chart"]["Version"]})
             return
         options.unlisted += UNLISTED
         logging.getLogger("kubernetes_asyncio").setLevel(logging.ERROR)

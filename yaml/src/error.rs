@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::text;
+
 /// A place in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
@@ -11,6 +13,20 @@ pub struct Location {
     pub offset: usize,
 }
 
+impl Location {
+    /// The place of a byte; the end of the text when it lies beyond, the start of its character when within one.
+    pub fn of(text: &str, offset: usize) -> Self {
+        let mut offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &text[..offset];
+        let breaks = before.bytes().filter(|&b| b == b'\n').count()
+            + before.match_indices('\r').filter(|&(at, _)| !text[at..].starts_with("\r\n")).count();
+        Self { line: breaks + 1, column: text::column(text, offset) + 1, offset }
+    }
+}
+
 /// Why a text is not read or not edited.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub struct Error {
@@ -20,6 +36,22 @@ pub struct Error {
     pub message: String,
     /// What would be right, without a final stop.
     pub help: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { location: None, message: message.into(), help: None }
+    }
+
+    pub(crate) fn at(mut self, text: &str, offset: usize) -> Self {
+        self.location = Some(Location::of(text, offset));
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
 }
 
 impl fmt::Display for Error {

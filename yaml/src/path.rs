@@ -71,7 +71,10 @@ impl fmt::Display for Path {
         for (i, segment) in self.0.iter().enumerate() {
             match segment {
                 Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) if key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') && !key.is_empty() => {
+                Segment::Key(key)
+                    if key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+                        && !key.is_empty() =>
+                {
                     write!(f, "{}{key}", if i == 0 { "" } else { "." })?;
                 }
                 Segment::Key(key) => write!(f, "[{key:?}]")?,

@@ -13,12 +13,15 @@ pub(super) const RULE: Rule = Rule {
         let policy = &context.policy.spec.images;
         requirements.pull_secrets.clone_from(&policy.pull_secrets);
         let Some(profile) = context.profile else { return };
-        let named: Vec<_> = profile.images.iter().filter_map(|name| context.policy.image(name)).map(str::to_owned).collect();
+        let named: Vec<_> =
+            profile.images.iter().filter_map(|name| context.policy.image(name)).map(str::to_owned).collect();
         let default = named.first().cloned();
         // A profile with images of its own runs those; another, whatever the lab allows.
-        let patterns = if named.is_empty() { context.image_patterns().map(str::to_owned).collect() } else { named };
+        let patterns =
+            if named.is_empty() { context.image_patterns().map(str::to_owned).collect() } else { named };
         if !patterns.is_empty() || !policy.allow.is_empty() || policy.require_digest {
-            requirements.images = Some(AllowedImages { patterns, default, require_digest: policy.require_digest });
+            requirements.images =
+                Some(AllowedImages { patterns, default, require_digest: policy.require_digest });
         }
     },
     write: |requirements, pod| {

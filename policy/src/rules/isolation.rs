@@ -60,7 +60,10 @@ fn term(components: &[&str], scope: IsolationScope) -> Value {
 fn uncovered(pod: &Pod<'_>, list: &Path, inside: &[&str], scope: IsolationScope) -> Vec<&'static str> {
     let terms: Vec<&Value> =
         pod.items(list).iter().map(|term| inside.iter().fold(term, |term, key| &term[*key])).collect();
-    COMPONENTS.into_iter().filter(|component| !terms.iter().any(|term| keeps_away(term, component, scope))).collect()
+    COMPONENTS
+        .into_iter()
+        .filter(|component| !terms.iter().any(|term| keeps_away(term, component, scope)))
+        .collect()
 }
 
 /// Whether a term keeps away every pod of a component.
@@ -75,12 +78,15 @@ fn keeps_away(term: &Value, component: &str, scope: IsolationScope) -> bool {
     let labels = selector["matchLabels"].as_object();
     let expressions = selector["matchExpressions"].as_array();
     // Anything but `component` might leave out some of its pods.
-    let by_labels = labels.is_none_or(|labels| labels.iter().all(|(key, value)| key == "component" && value == component));
+    let by_labels = labels
+        .is_none_or(|labels| labels.iter().all(|(key, value)| key == "component" && value == component));
     let by_expressions = expressions.is_none_or(|expressions| {
         expressions.iter().all(|expression| {
             expression["key"] == "component"
                 && match expression["operator"].as_str() {
-                    Some("In") => expression["values"].as_array().is_some_and(|values| values.iter().any(|v| v == component)),
+                    Some("In") => expression["values"]
+                        .as_array()
+                        .is_some_and(|values| values.iter().any(|v| v == component)),
                     Some("Exists") => true,
                     _ => false,
                 }

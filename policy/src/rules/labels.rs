@@ -8,7 +8,8 @@ pub(super) const RULE: Rule = Rule {
     require: |context, requirements| {
         let spec = &context.policy.spec;
         requirements.labels.clone_from(&spec.labels);
-        requirements.annotations = spec.annotations.iter().map(|(k, v)| (k.clone(), context.expand(v))).collect();
+        requirements.annotations =
+            spec.annotations.iter().map(|(k, v)| (k.clone(), context.expand(v))).collect();
         if let Some(group) = context.paying_group() {
             requirements.labels.extend(group.labels.clone());
         }

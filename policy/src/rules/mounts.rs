@@ -67,7 +67,8 @@ fn obeys(mount: &Value, wanted: &RequiredVolume, pod: &Pod<'_>, volumes: &Path) 
     let volume = pod.items(volumes).iter().find(|volume| volume["name"] == mount["name"]);
     let sub_path = mount["subPath"].as_str().filter(|path| !path.is_empty());
     let read_only = mount["readOnly"] == true
-        || volume.is_some_and(|v| v["nfs"]["readOnly"] == true || v["persistentVolumeClaim"]["readOnly"] == true);
+        || volume
+            .is_some_and(|v| v["nfs"]["readOnly"] == true || v["persistentVolumeClaim"]["readOnly"] == true);
     volume.is_some_and(|volume| has_source(volume, &wanted.source))
         && sub_path.map(trimmed) == wanted.sub_path.as_deref().map(trimmed)
         && mount["subPathExpr"].is_null()
@@ -78,7 +79,9 @@ fn obeys(mount: &Value, wanted: &RequiredVolume, pod: &Pod<'_>, volumes: &Path) 
 fn has_source(volume: &Value, source: &Value) -> bool {
     source.as_object().is_some_and(|source| {
         source.iter().all(|(kind, fields)| {
-            fields.as_object().is_some_and(|fields| fields.iter().all(|(key, value)| volume[kind][key] == *value))
+            fields
+                .as_object()
+                .is_some_and(|fields| fields.iter().all(|(key, value)| volume[kind][key] == *value))
         })
     })
 }

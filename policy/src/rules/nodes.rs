@@ -58,9 +58,39 @@ fn write_terms(requirements: &Requirements, pod: &mut Pod<'_>) {
         let expressions: Vec<_> = wanted.iter().map(|requirement| expression(requirement)).collect();
         pod.append(&terms, json!({"matchExpressions": expressions}));
     }
+    // A requirement that contradicts every term would leave the pod no node.
+    wanted.retain(|requirement| {
+        let contradicted = |term: &Value| {
+            let expressions = term["matchExpressions"].as_array();
+            expressions.into_iter().flatten().find(|expression| excludes(expression, requirement)).cloned()
+        };
+        let all: Option<Vec<Value>> = existing.iter().map(contradicted).collect();
+        match all.as_deref() {
+            Some([first, ..]) => {
+                let asked = first["values"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect::<Vec<_>>();
+                let message = format!(
+                    "the node affinity asks for {} in [{}], the policy for {}",
+                    requirement.key,
+                    asked.join(", "),
+                    describe(requirement)
+                );
+                pod.conflict(RULE.name, terms.clone(), message);
+                false
+            }
+            _ => true,
+        }
+    });
     for (i, term) in existing.iter().enumerate() {
         // A term without any expression matches no node: one more would open it.
-        if term.as_object().is_none_or(|term| term.values().all(|list| list.as_array().is_none_or(Vec::is_empty))) {
+        if term
+            .as_object()
+            .is_none_or(|term| term.values().all(|list| list.as_array().is_none_or(Vec::is_empty)))
+        {
             continue;
         }
         let path = terms.join(i).join("matchExpressions");
@@ -114,6 +144,16 @@ fn selects_within(value: &str, requirement: &NodeSelectorRequirement) -> bool {
     }
 }
 
+/// Whether no node that an expression matches meets the requirement.
+fn excludes(expression: &Value, requirement: &NodeSelectorRequirement) -> bool {
+    let values = expression["values"].as_array();
+    expression["key"] == requirement.key.as_str()
+        && expression["operator"] == "In"
+        && values.is_some_and(|values| {
+            !values.iter().filter_map(Value::as_str).any(|v| selects_within(v, requirement))
+        })
+}
+
 /// Whether every node that an expression matches meets the requirement.
 fn implies(expression: &Value, requirement: &NodeSelectorRequirement) -> bool {
     if expression["key"] != requirement.key.as_str() {
@@ -126,7 +166,8 @@ fn implies(expression: &Value, requirement: &NodeSelectorRequirement) -> bool {
         Some("Exists") => requirement.operator == Operator::Exists,
         Some("DoesNotExist") => matches!(requirement.operator, Operator::DoesNotExist | Operator::NotIn),
         Some("NotIn") => {
-            requirement.operator == Operator::NotIn && requirement.values.iter().all(|v| values.contains(&v.as_str()))
+            requirement.operator == Operator::NotIn
+                && requirement.values.iter().all(|v| values.contains(&v.as_str()))
         }
         Some(operator) => operator == requirement.operator.to_string() && values == requirement.values,
         None => false,
@@ -137,7 +178,8 @@ fn implies(expression: &Value, requirement: &NodeSelectorRequirement) -> bool {
 fn bears(existing: &Value, wanted: &Value) -> bool {
     let field = |toleration: &Value, key: &str| toleration[key].as_str().unwrap_or_default().to_owned();
     let covers = |key: &str| field(existing, key).is_empty() || field(existing, key) == field(wanted, key);
-    let forever = existing["tolerationSeconds"].is_null() || existing["tolerationSeconds"] == wanted["tolerationSeconds"];
+    let forever = existing["tolerationSeconds"].is_null()
+        || existing["tolerationSeconds"] == wanted["tolerationSeconds"];
     if !covers("effect") || !forever {
         return false;
     }
