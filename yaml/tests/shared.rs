@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use datalab_yaml::{Document, Value, split};
+use datalab_yaml::{Document, Editor, Value, split};
+use serde_json::json;
 
 /// A file or folder of the reference data, which lies outside of the repository.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -170,4 +171,146 @@ fn real_charts_split_and_parse() {
             }
         }
     }
+}
+
+/// Pseudo-random numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides.max(1) as u64).unwrap_or(0)
+    }
+
+    /// A node of a value.
+    fn pick(&mut self, value: &Value) -> datalab_yaml::Path {
+        let mut path = datalab_yaml::Path::ROOT;
+        let mut value = value;
+        while self.roll(6) > 0 {
+            value = match value {
+                Value::Object(map) if !map.is_empty() => {
+                    let (key, value) = map.iter().nth(self.roll(map.len())).expect("in range");
+                    path = path.join(key.as_str());
+                    value
+                }
+                Value::Array(items) if !items.is_empty() => {
+                    let index = self.roll(items.len());
+                    path = path.join(index);
+                    &items[index]
+                }
+                _ => break,
+            };
+        }
+        path
+    }
+
+    fn edit(&mut self, editor: &mut Editor) {
+        let path = self.pick(editor.value());
+        let new = match self.roll(5) {
+            0 => json!("text"),
+            1 => json!("0755\nyes"),
+            2 => json!({"a": {"b": [1, {"c": "d"}]}, "e": []}),
+            3 => json!(["a", ["b"], {"c": null}]),
+            _ => json!(7),
+        };
+        match (self.roll(4), editor.get(&path)) {
+            (0, _) if path != datalab_yaml::Path::ROOT => editor.remove(&path),
+            (1, Some(Value::Object(_))) => editor.set(&path.join("datalab.dev/new"), new),
+            (1 | 2, Some(Value::Array(_))) => editor.append(&path, new),
+            _ => editor.set(&path, new),
+        }
+    }
+}
+
+/// All documents of the real charts but the largest.
+fn documents() -> Vec<String> {
+    let Some(folder) = shared("upstream") else { return Vec::new() };
+    let mut files = Vec::new();
+    yaml_files(&folder, &mut files);
+    files.sort();
+    let mut documents = Vec::new();
+    for file in files {
+        let stream = fs::read_to_string(&file).expect("readable");
+        let pieces = split(&stream).expect("splits");
+        documents
+            .extend(pieces.iter().map(|p| p.text[p.body.clone()].to_owned()).filter(|d| d.len() < 20_000));
+    }
+    documents
+}
+
+#[test]
+fn real_documents_take_any_edit() {
+    let mut dice = Dice(0x5eed);
+    for text in documents() {
+        let document = Document::parse(&text).expect("parses");
+        for _ in 0..4 {
+            let mut editor = Editor::new(document.value().expect("has a value"));
+            for _ in 0..=dice.roll(4) {
+                dice.edit(&mut editor);
+            }
+            let (wanted, edits) = editor.finish();
+            let edited = document.apply(&edits).unwrap_or_else(|e| panic!("{e}\n{edits:#?}\n{text}"));
+            assert!(same(&read(&edited).expect("is read"), &wanted), "{edits:#?}\n{edited}");
+        }
+    }
+}
+
+#[test]
+fn additions_leave_all_lines_of_real_documents() {
+    let mut dice = Dice(0xadd);
+    for text in documents() {
+        let document = Document::parse(&text).expect("parses");
+        let mut editor = Editor::new(document.value().expect("has a value"));
+        let path = dice.pick(editor.value());
+        let in_block = document.span(&path).is_some_and(|span| !text[span].starts_with(['{', '[']));
+        match editor.get(&path) {
+            Some(Value::Object(_)) if in_block => {
+                editor.set(&path.join("datalab.dev/new"), json!({"a": ["b"]}))
+            }
+            Some(Value::Array(_)) if in_block => editor.append(&path, json!({"a": ["b"]})),
+            _ => continue,
+        }
+        let edited = document.apply(editor.edits()).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let mut lines = edited.lines();
+        assert!(text.lines().all(|line| lines.any(|edited| edited == line)), "{path}\n{edited}");
+    }
+}
+
+#[test]
+fn mutated_real_documents_never_panic() {
+    let mut dice = Dice(0xf00d);
+    let tokens = [
+        "- ", ": ", "? ", "&a ", "*a", "!!str ", "<<: ", "{", "}", "[", "]", ",", "\"", "'", "|", ">", "#",
+        "\n", "\r\n", "  ", "\t", "---\n", "...\n", "%", "\u{feff}", "\u{2028}", "é", "\0", "\\", "|2\n",
+    ];
+    let mut refused = 0;
+    for mut text in documents().into_iter().filter(|text| text.len() < 3000) {
+        for _ in 0..=dice.roll(4) {
+            let mut at = dice.roll(text.len());
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            match dice.roll(3) {
+                0 => text.truncate(at),
+                _ => text.insert_str(at, tokens[dice.roll(tokens.len())]),
+            }
+        }
+        let _ = split(&text);
+        let Ok(document) = Document::parse(&text) else { continue };
+        let Ok(value) = document.value() else { continue };
+        let mut editor = Editor::new(value);
+        dice.edit(&mut editor);
+        match document.apply(editor.edits()) {
+            Ok(edited) => assert!(same(&read(&edited).expect("is read"), editor.value()), "{text}\n{edited}"),
+            Err(e) if e.message.contains("when the result was checked") => {
+                refused += 1;
+                eprintln!("{e}\n{:?}\n{text}\n", editor.edits());
+            }
+            Err(_) => {}
+        }
+    }
+    // What the check after splicing catches is safe, and should stay rare.
+    assert!(refused <= 3, "{refused} edits were caught by the check");
 }
