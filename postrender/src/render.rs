@@ -11,7 +11,7 @@ use datalab_yaml::{Document, Editor, Location, Value, emit, split};
 use sha2::{Digest, Sha256};
 
 use crate::hub::{self, Hub, value_of};
-use crate::manifest::{Manifest, Object};
+use crate::manifest::{Manifest, Object, Part};
 use crate::placement::{self, Role};
 use crate::{spares, values};
 
@@ -113,26 +113,18 @@ pub fn render(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
 
 fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
     let marks_all = !policy.spec.labels.is_empty() || !policy.spec.annotations.is_empty();
-    let concerns = |kind: &str| {
-        marks_all
-            || kind.ends_with("List")
-            || matches!(
-                kind,
-                "Deployment"
-                    | "StatefulSet"
-                    | "DaemonSet"
-                    | "ReplicaSet"
-                    | "ReplicationController"
-                    | "Job"
-                    | "CronJob"
-                    | "Pod"
-                    | "Secret"
-                    | "ConfigMap"
-            )
+    let part = |kind: &str, body: &str| match kind {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "CronJob" | "Pod"
+        | "Secret" => Part::Whole,
+        // The hub's is the one that we read.
+        "ConfigMap" if body.contains("jupyterhub_config.py") => Part::Whole,
+        kind if kind.ends_with("List") => Part::Whole,
+        _ if marks_all => Part::Metadata,
+        _ => Part::Nothing,
     };
     let pieces = split(input).map_err(|error| Error::yaml(error, 0))?;
     let mut manifests =
-        pieces.into_iter().map(|piece| Manifest::read(piece, concerns)).collect::<Result<Vec<_>, _>>()?;
+        pieces.into_iter().map(|piece| Manifest::read(piece, part)).collect::<Result<Vec<_>, _>>()?;
     let objects: Vec<Object> =
         manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
 
