@@ -124,7 +124,7 @@ fn benches(c: &mut Criterion) {
             let mut out = String::with_capacity(stream.len() * 2);
             for (n, piece) in pieces.iter().enumerate() {
                 let body = &piece.text[piece.body.clone()];
-                if n % 5 < 2 {
+                if n % 10 < 4 {
                     let document = Document::parse(body).expect("parses");
                     black_box(document.value().expect("has a value"));
                     out.push_str(&document.apply(&edits[n]).expect("applies"));

@@ -62,16 +62,16 @@ impl<'a> Document<'a> {
 
     /// A scalar's text; other nodes have none.
     pub(crate) fn scalar(&self, id: Id) -> Option<(Style, Tag, &str)> {
-        let Kind::Scalar { style, tag, text } = &self.tree[id].kind else { return None };
+        let Kind::Scalar { style, tag, text } = self.tree[id].kind else { return None };
         let text = match (text, style) {
-            (Some(text), _) => text,
+            (Some(text), _) => &self.tree.texts[text.get() as usize],
             (None, Style::Plain) => &self.text[self.range(id)],
             (None, _) => {
                 let Range { start, end } = self.range(id);
                 &self.text[start + 1..end - 1]
             }
         };
-        Some((*style, *tag, text))
+        Some((style, tag, text))
     }
 
     pub(crate) fn is_merge(&self, key: Id) -> bool {

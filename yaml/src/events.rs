@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use libyaml_safer::{EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
@@ -41,8 +42,8 @@ pub enum Kind {
     Scalar {
         style: Style,
         tag: Tag,
-        /// `None`: what the source has between the quotes.
-        text: Option<Box<str>>,
+        /// Its place in [`Tree::texts`]; `None`: what the source has between the quotes.
+        text: Option<NonZeroU32>,
     },
     /// Children: key, value, key, value …
     Map(Form),
@@ -74,6 +75,8 @@ pub struct Tree {
     pub nodes: Vec<Node>,
     /// Nodes that are aliases.
     pub aliases: Vec<Id>,
+    /// Scalars that the source does not hold as they are read: folded, unescaped. The first place is not used.
+    pub texts: Vec<Box<str>>,
 }
 
 impl Tree {
@@ -194,7 +197,8 @@ impl<'t> Builder<'t> {
             text,
             skipped: if text.starts_with(text::BOM) { text::BOM.len() } else { 0 },
             ended: !text.is_empty() && !text.ends_with(text::is_break),
-            tree: Tree::default(),
+            // Charts have a node in about 15 bytes.
+            tree: Tree { nodes: Vec::with_capacity(text.len() / 16), ..Tree::default() },
             anchors: HashMap::new(),
             open: Vec::new(),
         }
@@ -338,7 +342,7 @@ impl<'t> Builder<'t> {
             Style::Single | Style::Double => self.text.get(from + 1..to.saturating_sub(1)),
             Style::Literal | Style::Folded => None,
         };
-        let text = (!bare || source != Some(value.as_str())).then(|| value.into_boxed_str());
+        let text = if bare && source == Some(value.as_str()) { None } else { self.keep(value) };
         self.push(anchor, start, end, Kind::Scalar { style, tag: Tag::of(tag), text });
         self.close(end);
         Ok(())
@@ -402,6 +406,14 @@ impl<'t> Builder<'t> {
         }
         self.tree.nodes.push(Node { start, end, next: id + 1, kind });
         id
+    }
+
+    fn keep(&mut self, text: String) -> Option<NonZeroU32> {
+        if self.tree.texts.is_empty() {
+            self.tree.texts.push(Box::default());
+        }
+        self.tree.texts.push(text.into_boxed_str());
+        u32::try_from(self.tree.texts.len() - 1).ok().and_then(NonZeroU32::new)
     }
 
     fn close(&mut self, end: u32) {

@@ -65,7 +65,7 @@ impl<'d, 'a> Reader<'d, 'a> {
     }
 
     fn sequence(&mut self, id: Id) -> Result<Value, Error> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(self.document.tree.children(id).count());
         for item in self.document.tree.children(id) {
             items.push(self.value(item)?);
         }
@@ -73,7 +73,7 @@ impl<'d, 'a> Reader<'d, 'a> {
     }
 
     fn mapping(&mut self, id: Id) -> Result<Value, Error> {
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(self.document.tree.entries(id).count());
         self.fill(id, &mut map, &mut Typed::new())?;
         Ok(Value::Object(map))
     }

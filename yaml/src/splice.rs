@@ -513,14 +513,15 @@ impl Splicer<'_, '_> {
     /// How to lay out what goes into a collection: as its other children, else as anything in the document.
     fn emitter(&self, collection: Id, json: bool) -> Emitter {
         let (step, dash) = self.layout.get_or_init(|| {
-            let maps = (0..).zip(&self.tree.nodes).filter(|(_, node)| matches!(node.kind, Kind::Map(_)));
-            maps.fold((None, None), |(step, dash), (map, _)| match (step, dash) {
-                (Some(_), Some(_)) => (step, dash),
-                _ => {
-                    let (step_here, dash_here) = self.indentation(map);
-                    (step.or(step_here), dash.or(dash_here))
+            let (mut step, mut dash) = (None, None);
+            for (id, _) in (0..).zip(&self.tree.nodes) {
+                let here = self.indentation(id);
+                (step, dash) = (step.or(here.0), dash.or(here.1));
+                if step.is_some() && dash.is_some() {
+                    break;
                 }
-            })
+            }
+            (step, dash)
         });
         let here = if self.tree.nodes.is_empty() { (None, None) } else { self.indentation(collection) };
         let step = here.0.or(*step).unwrap_or(2);
