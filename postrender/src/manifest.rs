@@ -94,7 +94,7 @@ impl<'a> Manifest<'a> {
             return Ok(self.piece.text.into());
         }
         let start = self.piece.offset + self.piece.body.start;
-        let body = document.apply(&edits).map_err(|error| Error::yaml(error, start))?;
+        let body = document.apply(edits).map_err(|error| Error::yaml(error, start))?;
         let (before, after) =
             (&self.piece.text[..self.piece.body.start], &self.piece.text[self.piece.body.end..]);
         Ok([before, &body, after].concat().into())
@@ -162,7 +162,8 @@ fn metadata_section(body: &str) -> Option<std::ops::Range<usize>> {
 }
 
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'-'))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'-'))
 }
 
 /// The kind of a block-style document without parsing it; `None` if it takes parsing to know.

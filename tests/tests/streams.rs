@@ -12,12 +12,13 @@ use datalab_yaml::{Document, Map, Path, Value, split};
 fn cases() -> Result<Vec<(Stream, DataLab)>> {
     let mut cases = Vec::new();
     for stream in shared::streams()? {
-        let Some(path) = policies::for_stream(&stream) else { continue };
+        let path = policies::for_stream(&stream)?;
         let text = std::fs::read_to_string(&path)?;
-        let parsed = DataLab::parse(&path.display().to_string(), &text).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+        let parsed = DataLab::parse(&path.display().to_string(), &text)
+            .map_err(|errors| anyhow::anyhow!("{errors}"))?;
         cases.push((stream, parsed.policy));
     }
-    ensure!(shared::dir().is_none() || !cases.is_empty(), "no stream has a policy");
+    ensure!(shared::dir().is_none() || !cases.is_empty(), "the shared folder holds no streams");
     Ok(cases)
 }
 
@@ -99,8 +100,12 @@ fn only_lines_that_must_change_do() -> Result<()> {
             let piece = &split(before)?[0];
             let body = &before[piece.body.clone()];
             let may_go = lines_in_the_way(body, &paths)?;
-            let kept: Vec<&str> =
-                body.lines().enumerate().filter(|(i, _)| !may_go.contains(&(i + 1))).map(|(_, line)| line).collect();
+            let kept: Vec<&str> = body
+                .lines()
+                .enumerate()
+                .filter(|(i, _)| !may_go.contains(&(i + 1)))
+                .map(|(_, line)| line)
+                .collect();
             let mut rest = after.lines();
             for line in kept {
                 ensure!(
@@ -121,9 +126,42 @@ fn only_lines_that_must_change_do() -> Result<()> {
 fn a_second_pass_changes_nothing() -> Result<()> {
     for (stream, policy) in cases()? {
         let once = render(&policy, &stream.text).with_context(|| stream.name.clone())?;
-        let twice = datalab_postrender::render(&policy, &once).with_context(|| format!("{}, twice", stream.name))?;
+        let twice =
+            datalab_postrender::render(&policy, &once).with_context(|| format!("{}, twice", stream.name))?;
         let titles: Vec<_> = twice.changes.iter().map(|change| change.title.as_str()).collect();
-        ensure!(titles.is_empty() && once == twice.output, "{}: {} changed again", stream.name, titles.join(", "));
+        ensure!(
+            titles.is_empty() && once == twice.output,
+            "{}: {} changed again",
+            stream.name,
+            titles.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// A first policy says what the hub's values say already, so the hub's placement and profiles stay as they are.
+#[test]
+fn a_first_policy_fits_the_hub_that_it_was_read_from() -> Result<()> {
+    for stream in shared::streams()? {
+        let Some((values, facts)) = datalab_postrender::hub_values(&stream.text)? else { continue };
+        let text = datalab_policy::init(&values, stream.case(), Some(&facts.namespace));
+        let parsed = DataLab::parse("datalab.yaml", &text)
+            .map_err(|e| anyhow::anyhow!("{}: {e}\n{text}", stream.name))?;
+        let rendered = datalab_postrender::render(&parsed.policy, &stream.text)
+            .with_context(|| format!("{}\n{text}", stream.name))?;
+        ensure!(
+            render(&parsed.policy, &rendered.output)? == rendered.output,
+            "{}: a second pass changes it",
+            stream.name
+        );
+        let (after, _) = datalab_postrender::hub_values(&rendered.output)?.context("no hub")?;
+        for part in ["nodeSelector", "extraTolerations", "extraEnv", "image"] {
+            ensure!(
+                values["singleuser"][part] == after["singleuser"][part],
+                "{}: singleuser.{part}",
+                stream.name
+            );
+        }
     }
     Ok(())
 }
@@ -139,7 +177,13 @@ fn helm_reads_the_expected_objects() -> Result<()> {
         let Some(read) = meaning::of_texts(texts)? else { return Ok(()) };
         for ((_, ours), helms) in documents.iter().zip(read) {
             let helms: Value = serde_json::from_str(&helms.map_err(anyhow::Error::msg)?)?;
-            ensure!(*ours == helms, "{}: Helm reads another {} {}", stream.name, ours["kind"], ours["metadata"]["name"]);
+            ensure!(
+                *ours == helms,
+                "{}: Helm reads another {} {}",
+                stream.name,
+                ours["kind"],
+                ours["metadata"]["name"]
+            );
         }
     }
     Ok(())
@@ -159,10 +203,42 @@ struct Style {
 }
 
 const STYLES: [Style; 4] = [
-    Style { indent: 4, flow_from: 9, quotes: '"', crlf: false, comments: true, reversed: true, indented_lists: true },
-    Style { indent: 2, flow_from: 3, quotes: '\'', crlf: true, comments: true, reversed: false, indented_lists: false },
-    Style { indent: 3, flow_from: 5, quotes: '"', crlf: true, comments: false, reversed: true, indented_lists: false },
-    Style { indent: 1, flow_from: 0, quotes: '"', crlf: false, comments: false, reversed: false, indented_lists: true },
+    Style {
+        indent: 4,
+        flow_from: 9,
+        quotes: '"',
+        crlf: false,
+        comments: true,
+        reversed: true,
+        indented_lists: true,
+    },
+    Style {
+        indent: 2,
+        flow_from: 3,
+        quotes: '\'',
+        crlf: true,
+        comments: true,
+        reversed: false,
+        indented_lists: false,
+    },
+    Style {
+        indent: 3,
+        flow_from: 5,
+        quotes: '"',
+        crlf: true,
+        comments: false,
+        reversed: true,
+        indented_lists: false,
+    },
+    Style {
+        indent: 1,
+        flow_from: 0,
+        quotes: '"',
+        crlf: false,
+        comments: false,
+        reversed: false,
+        indented_lists: true,
+    },
 ];
 
 impl Style {
@@ -174,7 +250,9 @@ impl Style {
 
     fn scalar(self, value: &Value) -> String {
         match value {
-            Value::String(text) if self.quotes == '\'' && !text.contains(|c: char| c.is_control() || c == '\u{feff}') => {
+            Value::String(text)
+                if self.quotes == '\'' && !text.contains(|c: char| c.is_control() || c == '\u{feff}') =>
+            {
                 format!("'{}'", text.replace('\'', "''"))
             }
             // JSON's surrogate pairs and `\/` are not written by serde_json.
@@ -214,7 +292,8 @@ impl Style {
                     if self.comments && i % 3 == 1 {
                         out.push_str(&format!("{pad}# about {}\n", key.replace(['\n', '\r'], " ")));
                     }
-                    let plain = key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_uppercase()) && key.len() > 3;
+                    let plain = key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_uppercase())
+                        && key.len() > 3;
                     let key = if plain && !matches!(key.to_lowercase().as_str(), "true" | "false" | "null") {
                         key.clone()
                     } else {
@@ -291,7 +370,8 @@ fn decoded(secret: &Value) -> Option<Value> {
 
 /// What objects mean: values of hubs decoded, our checksum of their text left out.
 fn meanings(stream: &str) -> Result<Vec<Value>> {
-    let mut all: Vec<Value> = documents(stream)?.into_iter().map(|(_, value)| value).filter(|value| !value.is_null()).collect();
+    let mut all: Vec<Value> =
+        documents(stream)?.into_iter().map(|(_, value)| value).filter(|value| !value.is_null()).collect();
     for value in &mut all {
         if let Some(inner) = decoded(value) {
             value["data"]["values.yaml"] = inner;
@@ -314,12 +394,22 @@ fn every_style_of_yaml_gets_the_same_objects() -> Result<()> {
         for style in STYLES {
             let what = || format!("{} as {style:?}", stream.name);
             let restyled = style.stream(&stream.text).with_context(what)?;
-            ensure!(meanings(&restyled)? == meanings(&stream.text)?, "{}: the test's own writer is wrong", what());
+            ensure!(
+                meanings(&restyled)? == meanings(&stream.text)?,
+                "{}: the test's own writer is wrong",
+                what()
+            );
             let rendered = render(&policy, &restyled).with_context(what)?;
             for (expected, got) in expected.iter().zip(meanings(&rendered)?) {
                 let mut paths = Vec::new();
                 differences(expected, &got, &Path::ROOT, &mut paths);
-                ensure!(paths.is_empty(), "{}: {} {} differs at {paths:?}", what(), got["kind"], got["metadata"]["name"]);
+                ensure!(
+                    paths.is_empty(),
+                    "{}: {} {} differs at {paths:?}",
+                    what(),
+                    got["kind"],
+                    got["metadata"]["name"]
+                );
             }
             ensure!(render(&policy, &rendered)? == rendered, "{}: a second pass changes it", what());
         }
