@@ -1,5 +1,7 @@
 //! Bad input gives one clear error, exit code 1 (usage: 2), and nothing on stdout.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
