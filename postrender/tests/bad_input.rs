@@ -229,19 +229,19 @@ fn placeholders_without_priority() {
     ));
 }
 
-fn with_spares(policy: String) -> String {
+fn with_spares(policy: &str) -> String {
     policy.replace("    - slug: gpu\n", "    - slug: gpu\n      spares: 2\n")
 }
 
 #[test]
 fn spares_without_an_image() {
-    insta::assert_snapshot!(with_policy(with_spares));
+    insta::assert_snapshot!(with_policy(|policy| with_spares(&policy)));
 }
 
 #[test]
 fn spares_without_priority() {
     let manifests = manifests_of(|values| values.replace("    enabled: true\n", "    enabled: false\n"));
-    insta::assert_snapshot!(policy_on(&manifests, with_spares));
+    insta::assert_snapshot!(policy_on(&manifests, |policy| with_spares(&policy)));
 }
 
 #[test]
