@@ -1,7 +1,8 @@
-//! Whatever the text: splitting and reading never panic, and what is read can be written and read again.
+//! Whatever the text: splitting and reading never panic, both ways to a tree agree, and what is read can be written and
+//! read again.
 #![no_main]
 
-use datalab_yaml::{Document, Path, Value, emit, split};
+use datalab_yaml::{Document, Path, Value, emit, short_way_agrees, split};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(
@@ -24,6 +25,7 @@ fuzz_target!(
 );
 
 fn read(text: &str) {
+    assert_ne!(short_way_agrees(text), Some(false));
     let Ok(document) = Document::parse(text) else { return };
     let Ok(value) = document.value() else { return };
     spans(&document, &Path::ROOT, &value);

@@ -7,9 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use libyaml_safer::{EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
 
-use crate::Error;
 use crate::resolve::Tag;
-use crate::text;
+use crate::{Error, common, text};
 
 /// Bytes of the longest document that is read: far beyond what a cluster stores, and offsets fit into `u32`.
 const MAX_BYTES: usize = 64 << 20;
@@ -26,7 +25,7 @@ pub const IN_QUOTES: &str = "while scanning a quoted scalar";
 /// A place in the tree. Nodes lie in the order of the text, children right behind their parent.
 pub type Id = u32;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Node {
     /// First byte, an anchor or tag included.
     pub start: u32,
@@ -37,7 +36,7 @@ pub struct Node {
     pub kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Kind {
     Scalar {
         style: Style,
@@ -69,7 +68,7 @@ pub enum Style {
     Folded,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Tree {
     /// Empty for an empty document.
     pub nodes: Vec<Node>,
@@ -85,6 +84,11 @@ impl Tree {
             return Err(Error::new(format!("the document has {} bytes", text.len()))
                 .help(format!("at most {MAX_BYTES} are read")));
         }
+        common::parse(text).map_or_else(|| Self::scan(text), Ok)
+    }
+
+    /// The tree of any text, by way of the scanner.
+    pub fn scan(text: &str) -> Result<Self, Error> {
         if let Some(at) = inner_byte_order_mark(text) {
             return Err(Error::new("byte order mark at the start of a line")
                 .at(text, at)
@@ -93,6 +97,20 @@ impl Tree {
         // The scanner has asserts that odd input reaches, such as `[!,`.
         catch_unwind(AssertUnwindSafe(|| Builder::new(text).build()))
             .unwrap_or_else(|_| Err(Error::new("the YAML scanner gave up on this document")))
+    }
+
+    pub fn len(&self) -> Id {
+        // Every node but an empty one has a byte of its own, and an empty one a `:`, `-` or `,`.
+        Id::try_from(self.nodes.len()).unwrap_or(Id::MAX)
+    }
+
+    /// Keeps a text that the source does not hold.
+    pub fn keep(&mut self, text: String) -> Option<NonZeroU32> {
+        if self.texts.is_empty() {
+            self.texts.push(Box::default());
+        }
+        self.texts.push(text.into_boxed_str());
+        u32::try_from(self.texts.len() - 1).ok().and_then(NonZeroU32::new)
     }
 
     pub fn children(&self, id: Id) -> Children<'_> {
@@ -267,7 +285,7 @@ impl<'t> Builder<'t> {
 
     fn end(&mut self, end: u32) {
         let Some((id, last)) = self.open.pop() else { return };
-        let next = self.len();
+        let next = self.tree.len();
         let node = &mut self.tree.nodes[id as usize];
         node.next = next;
         node.end = match node.kind {
@@ -342,7 +360,7 @@ impl<'t> Builder<'t> {
             Style::Single | Style::Double => self.text.get(from + 1..to.saturating_sub(1)),
             Style::Literal | Style::Folded => None,
         };
-        let text = if bare && source == Some(value.as_str()) { None } else { self.keep(value) };
+        let text = if bare && source == Some(value.as_str()) { None } else { self.tree.keep(value) };
         self.push(anchor, start, end, Kind::Scalar { style, tag: Tag::of(tag), text });
         self.close(end);
         Ok(())
@@ -400,7 +418,7 @@ impl<'t> Builder<'t> {
     }
 
     fn push(&mut self, anchor: Option<String>, start: u32, end: u32, kind: Kind) -> Id {
-        let id = self.len();
+        let id = self.tree.len();
         if let Some(anchor) = anchor {
             self.anchors.insert(anchor, id);
         }
@@ -408,23 +426,10 @@ impl<'t> Builder<'t> {
         id
     }
 
-    fn keep(&mut self, text: String) -> Option<NonZeroU32> {
-        if self.tree.texts.is_empty() {
-            self.tree.texts.push(Box::default());
-        }
-        self.tree.texts.push(text.into_boxed_str());
-        u32::try_from(self.tree.texts.len() - 1).ok().and_then(NonZeroU32::new)
-    }
-
     fn close(&mut self, end: u32) {
         if let Some((_, last)) = self.open.last_mut() {
             *last = end;
         }
-    }
-
-    fn len(&self) -> Id {
-        // Every node but an empty one has a byte of its own, and an empty one a `:`, `-` or `,`.
-        Id::try_from(self.tree.nodes.len()).unwrap_or(Id::MAX)
     }
 
     fn offset(&self, index: u64) -> u32 {

@@ -19,6 +19,7 @@
 //!
 //! The scanner panics on some of these; its panics are caught, but a panic hook still sees them.
 
+mod common;
 mod document;
 mod duplicates;
 mod edit;
@@ -39,3 +40,11 @@ pub use error::{Error, Location};
 pub use path::{Path, Segment};
 pub use serde_json::{Map, Value};
 pub use split::{Piece, split};
+
+/// For tests: whether the short way to a document's tree ends at the tree that the scanner gives; `None`: it was not
+/// taken.
+#[doc(hidden)]
+pub fn short_way_agrees(text: &str) -> Option<bool> {
+    let short = common::parse(text)?;
+    Some(events::Tree::scan(text).is_ok_and(|tree| tree == short))
+}
