@@ -651,7 +651,7 @@ impl<'a> Check<'a> {
             match (&variable.value, &variable.secret) {
                 (None, None) => self.error(here.clone(), "has no value", "give it one of value and secret"),
                 (Some(_), Some(_)) => {
-                    self.key_error(here.join("secret"), "a variable has one value", "keep value or secret")
+                    self.key_error(here.join("secret"), "a variable has one value", "keep value or secret");
                 }
                 (None, Some(secret)) => self.subdomain(here.join("secret").join("name"), &secret.name),
                 (Some(_), None) => {}
@@ -829,7 +829,7 @@ impl<'a> Check<'a> {
             let here = path.join(i);
             match (&exception.container, &exception.init_container) {
                 (None, None) => {
-                    self.error(here, "spares no container", "name one with container or initContainer")
+                    self.error(here, "spares no container", "name one with container or initContainer");
                 }
                 (Some(_), Some(_)) => {
                     self.key_error(

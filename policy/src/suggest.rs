@@ -6,7 +6,7 @@ pub(crate) fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> 
     let target = plain(wrong);
     known
         .map(|word| (strsim::damerau_levenshtein(&target, &plain(word)), word))
-        .filter(|(distance, word)| *distance <= word.len().min(target.len()).saturating_sub(1).min(9) / 3)
+        .filter(|(distance, word)| *distance <= word.len().max(target.len()).saturating_sub(1).min(9) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }

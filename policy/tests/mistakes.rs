@@ -3,6 +3,8 @@
 //! A case is a line `=== what is wrong`, a policy (or what stands below its `spec`), a line `---`, and the messages.
 //! `DATALAB_BLESS=1 cargo test` writes the messages anew; read the difference.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::fmt::Write as _;
 
 use datalab_policy::DataLab;

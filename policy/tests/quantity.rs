@@ -1,6 +1,8 @@
 //! Quantities against Go: each line of `golden/quantities.tsv` is a text, what `resource.Quantity` prints for it
 //! (`CanonicalizeBytes`) and its nanos, or `ERR`. Made with k8s.io/apimachinery v0.37.1.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::collections::HashSet;
 
 use datalab_policy::Quantity;

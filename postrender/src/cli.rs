@@ -5,12 +5,13 @@
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use datalab_policy::DataLab;
+use datalab_policy::document::KIND;
+use datalab_policy::{DataLab, Diagnostics, Parsed};
 use datalab_postrender::diff::{Colours, unified};
 use datalab_postrender::{Rendered, render};
 
@@ -47,7 +48,7 @@ struct Args {
     log_file: Option<PathBuf>,
 
     /// When to colour what goes to stderr.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
 
     #[command(subcommand)]
@@ -121,8 +122,13 @@ pub fn run() -> ExitCode {
 
 fn execute(args: Args) -> anyhow::Result<ExitCode> {
     let Args { policy, diff, summary, check, log_file, color, command } = args;
+    let colours = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
     if let Some(command) = command {
-        return subcommand(command);
+        return subcommand(command, colours);
     }
     if io::stdin().is_terminal() {
         report(
@@ -132,8 +138,8 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
     }
     let input = read_stdin()?;
     let policy = match policy {
-        Some(path) => load(&path)?,
-        None => match function_config(&input)? {
+        Some(path) => load(&path, colours)?,
+        None => match function_config(&input, colours)? {
             Some(policy) => policy,
             None => {
                 report(
@@ -144,11 +150,6 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
         },
     };
     let rendered = render(&policy, &input)?;
-    let colours = match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-    };
     report(&describe(&rendered, diff, summary, Colours::new(colours)));
     log(log_file.as_ref(), &describe(&rendered, diff, true, Colours::new(false)));
     if check {
@@ -168,7 +169,7 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn subcommand(command: Command) -> anyhow::Result<ExitCode> {
+fn subcommand(command: Command, colours: bool) -> anyhow::Result<ExitCode> {
     let text = match command {
         Command::Completions { shell } => {
             let mut out = Vec::new();
@@ -180,29 +181,68 @@ fn subcommand(command: Command) -> anyhow::Result<ExitCode> {
             clap_mangen::Man::new(Args::command()).render(&mut out)?;
             String::from_utf8(out)?
         }
+        Command::Policy(Policy::Check { files }) => return check_policies(&files, colours),
         Command::Policy(_) => bail!("not yet"),
     };
     io::stdout().lock().write_all(text.as_bytes()).context("stdout was closed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(path: &PathBuf) -> anyhow::Result<DataLab> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read policy {}", path.display()))?;
-    let value = datalab_yaml::Document::parse(&text).and_then(|document| document.value())?;
-    Ok(serde_json::from_value(value)?)
+/// Reads a policy; its warnings go to stderr.
+fn load(path: &FilePath, colours: bool) -> anyhow::Result<DataLab> {
+    let text = read_file(path).with_context(|| format!("cannot read policy {}", path.display()))?;
+    accept(DataLab::parse(&path.display().to_string(), &text), colours)
 }
 
 /// The policy of a KRM function: `functionConfig` of a `ResourceList`.
-fn function_config(input: &str) -> anyhow::Result<Option<DataLab>> {
+fn function_config(input: &str, colours: bool) -> anyhow::Result<Option<DataLab>> {
     if !input.contains("ResourceList") {
         return Ok(None);
     }
     let value = datalab_yaml::Document::parse(input).and_then(|document| document.value())?;
-    if value["kind"] != "ResourceList" || value["functionConfig"]["kind"] != datalab_policy::document::KIND {
+    if value["kind"] != "ResourceList" || value["functionConfig"]["kind"] != KIND {
         return Ok(None);
     }
-    Ok(Some(serde_json::from_value(value["functionConfig"].clone())?))
+    let mut config = value["functionConfig"].clone();
+    // kustomize's and kpt's own marks are not the policy's.
+    if let Some(metadata) = config["metadata"].as_object_mut() {
+        metadata.shift_remove("annotations");
+    }
+    accept(DataLab::from_value(&config), colours).map(Some)
+}
+
+fn accept(parsed: Result<Parsed, Diagnostics>, colours: bool) -> anyhow::Result<DataLab> {
+    match parsed {
+        Ok(Parsed { policy, warnings }) => {
+            report(&warnings.render(colours));
+            Ok(policy)
+        }
+        Err(problems) => bail!("the policy is not valid\n{}", problems.render(colours).trim_end()),
+    }
+}
+
+fn check_policies(files: &[PathBuf], colours: bool) -> anyhow::Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        let text = read_file(file).with_context(|| format!("cannot read policy {}", file.display()))?;
+        let problems = match DataLab::parse(&file.display().to_string(), &text) {
+            Ok(Parsed { warnings, .. }) => warnings,
+            Err(problems) => {
+                code = ExitCode::FAILURE;
+                problems
+            }
+        };
+        report(&problems.render(colours));
+        if problems.is_empty() {
+            report(&format!("{}: no errors, no warnings\n", file.display()));
+        }
+    }
+    Ok(code)
+}
+
+/// A file's text; `-` is stdin.
+fn read_file(path: &FilePath) -> anyhow::Result<String> {
+    if path.as_os_str() == "-" { read_stdin() } else { Ok(std::fs::read_to_string(path)?) }
 }
 
 fn read_stdin() -> anyhow::Result<String> {
@@ -229,8 +269,13 @@ fn describe(rendered: &Rendered, diff: bool, summary: bool, colours: Colours) ->
     let mut out = String::new();
     if diff {
         for change in &rendered.changes {
-            let context = if change.confidential { 0 } else { 3 };
-            out.push_str(&unified(&change.title, &change.before, &change.after, context, colours));
+            out.push_str(&unified(
+                &change.title,
+                &change.before,
+                &change.after,
+                change.confidential,
+                colours,
+            ));
         }
     }
     if summary {

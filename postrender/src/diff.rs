@@ -21,33 +21,62 @@ impl Colours {
     }
 }
 
-/// The difference of two texts under a title. With `context` 0, only lines that changed are shown, each group below the keys
-/// that lead to it: so nothing beside them, such as a token, is printed.
-pub fn unified(title: &str, old: &str, new: &str, context: usize, colours: Colours) -> String {
+/// The difference of two texts under a title.
+///
+/// Of a confidential text only changed lines are shown, each group below the keys that lead to it, and of them only what was
+/// written now: what stood there before, or stands beside it, may be a token. No text shows the values of an environment.
+pub fn unified(title: &str, old: &str, new: &str, confidential: bool, colours: Colours) -> String {
     let diff = TextDiff::from_lines(old, new);
     let mut out = format!("{}\n", colours.paint("1", title));
-    for group in diff.grouped_ops(context) {
+    for group in diff.grouped_ops(if confidential { 0 } else { 3 }) {
         let Some(first) = group.first() else { continue };
         let start = first.new_range().start;
-        let place = if context == 0 { keys_above(new, start) } else { String::new() };
+        let place = if confidential { keys_above(new, start) } else { String::new() };
         let _ =
             writeln!(out, "{}", colours.paint("36", format!("@@ line {} @@ {place}", start + 1).trim_end()));
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let line = change.value().trim_end_matches(['\n', '\r']);
-            let (sign, code) = match change.tag() {
-                ChangeTag::Delete => ("-", "31"),
-                ChangeTag::Insert => ("+", "32"),
-                ChangeTag::Equal => (" ", "0"),
+            let (sign, code, text, at) = match (change.tag(), change.old_index(), change.new_index()) {
+                (ChangeTag::Delete, Some(at), _) => ('-', "31", old, at),
+                (ChangeTag::Insert, _, Some(at)) => ('+', "32", new, at),
+                (_, _, Some(at)) => (' ', "", new, at),
+                _ => continue,
             };
-            let line = shortened(line);
-            let _ = writeln!(
-                out,
-                "{}",
-                if sign == " " { format!(" {line}") } else { colours.paint(code, &format!("{sign}{line}")) }
-            );
+            let line = format!("{sign}{}", shown(text, at, confidential && sign == '-', confidential));
+            let _ = writeln!(out, "{}", if sign == ' ' { line } else { colours.paint(code, &line) });
         }
     }
     out
+}
+
+/// A line of a text as it may be shown: without values if it is `hidden`, of an environment, or a `confidential` text's flow
+/// collection; and not longer than people read.
+fn shown(text: &str, at: usize, hidden: bool, confidential: bool) -> String {
+    const LONGEST: usize = 160;
+    const ENVIRONMENT: [&str; 3] = ["env", "environment", "extraEnv"];
+    let line = text.lines().nth(at).unwrap_or_default();
+    let key_of =
+        |line: &str| line.trim_start_matches([' ', '-']).split(':').next().unwrap_or_default().to_owned();
+    let above = keys_above(text, at);
+    let in_environment = above.split('.').any(|key| ENVIRONMENT.contains(&key));
+    let name_only = |line: &str| key_of(line) == "name" || line.trim_end().ends_with(':');
+    match line.split_once(": ") {
+        _ if line.chars().count() > LONGEST => {
+            format!("{}: ({} characters)", line.split(':').next().unwrap_or_default(), line.chars().count())
+        }
+        Some((key, value)) => {
+            let flow = value.starts_with('{') || value.starts_with('[');
+            let empty = matches!(value, "{}" | "[]");
+            let environment =
+                in_environment && key_of(line) != "name" || ENVIRONMENT.contains(&key_of(line).as_str());
+            if !empty && (hidden || environment || confidential && flow) {
+                format!("{key}: …")
+            } else {
+                line.to_owned()
+            }
+        }
+        None if (hidden || in_environment) && !name_only(line) => "…".to_owned(),
+        None => line.to_owned(),
+    }
 }
 
 /// The first line of each less indented block above a line: `singleuser: profileList: kubespawner_override:`.
@@ -72,14 +101,4 @@ fn keys_above(text: &str, line: usize) -> String {
     }
     keys.reverse();
     keys.join(".")
-}
-
-/// Encoded configuration is one line of thousands of characters.
-fn shortened(line: &str) -> String {
-    const LONGEST: usize = 160;
-    if line.chars().count() <= LONGEST {
-        return line.to_owned();
-    }
-    let start: String = line.chars().take(LONGEST - 40).collect();
-    format!("{start}… ({} characters)", line.chars().count())
 }

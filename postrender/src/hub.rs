@@ -57,6 +57,13 @@ pub fn find(policy: &DataLab, manifests: &[Manifest<'_>], objects: &[Object]) ->
             "spec.hub.name is {name:?}, but the stream's hub is Deployment {}; name that one, or leave hub.name out",
             names()
         ))),
+        ([(first, _), rest @ ..], ..) if rest.iter().any(|(object, _)| object.name == first.name) => {
+            Err(Error::new(format!(
+                "the stream holds {} hubs that are all called {}; render one release at a time",
+                chosen.len(),
+                first.name
+            )))
+        }
         _ => Err(Error::new(format!(
             "the stream holds {} hubs (Deployments {}); say in spec.hub.name which one the policy is for",
             deployments.len(),
@@ -129,13 +136,13 @@ fn read(
     let encoded = value_of(secret, manifests).map(|value| &value["data"][VALUES]).unwrap_or(&Value::Null);
     let Some(encoded) = encoded.as_str() else {
         return Err(Error::new(format!(
-            "Secret {name} of Deployment {} has no key data[{VALUES:?}], where the JupyterHub chart keeps its values; \
+            "there is no data[{VALUES:?}], where the JupyterHub chart keeps the values of Deployment {}; \
              is this chart 2.0 or later?",
             deployment.name
         ))
         .at(secret));
     };
-    let what = format!("data[{VALUES:?}] of Secret {name}");
+    let what = format!("data[{VALUES:?}]");
     let bytes = BASE64.decode(encoded.split_ascii_whitespace().collect::<String>()).map_err(|error| {
         Error::new(format!("{what} is not base64: {error}; the chart writes it as one quoted line"))
             .at(secret)

@@ -324,7 +324,9 @@ fn write_stream(
                 before: manifest.piece.text.to_owned(),
                 after: text.to_string(),
                 decoded: false,
-                confidential: names.iter().any(|name| name.starts_with("Secret ")),
+                confidential: names
+                    .iter()
+                    .any(|name| name.starts_with("Secret ") || name.starts_with("ConfigMap ")),
             });
         }
         rendered.output.push_str(&text);

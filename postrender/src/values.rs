@@ -463,7 +463,8 @@ fn write_profiles(
                 .push(("the profile list".into(), Conflict { rule: "profiles", path: at, message }));
         }
     }
-    for profile in profiles.iter().filter(|profile| !known.contains(&profile.slug)) {
+    let listed = |profile: &&Profile| policy.spec.profiles.iter().any(|own| own.slug == profile.slug);
+    for profile in profiles.iter().filter(listed).filter(|profile| !known.contains(&profile.slug)) {
         let entry = json!({
             "display_name": profile.display_name.as_deref().unwrap_or(&profile.slug),
             "slug": profile.slug,

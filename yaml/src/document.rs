@@ -51,6 +51,11 @@ impl<'a> Document<'a> {
         splice::apply(self, edits)
     }
 
+    /// Whether this is the document's value.
+    pub(crate) fn is(&self, value: &Value) -> bool {
+        if self.tree.nodes.is_empty() { value.is_null() } else { Reader::new(self).matches(0, value) }
+    }
+
     pub(crate) fn range(&self, id: Id) -> Range<usize> {
         self.tree[id].start as usize..self.tree[id].end as usize
     }

@@ -131,7 +131,7 @@ impl Editor {
         let (there, missing) = segments.split_at(end);
         let here: Path = there.iter().cloned().collect();
         let make = |missing: &[Segment]| {
-            missing.iter().rev().fold(value.clone(), |inner, segment| match segment {
+            missing.iter().rev().fold(value, |inner, segment| match segment {
                 Segment::Key(key) => Value::Object(Map::from_iter([(key.clone(), inner)])),
                 Segment::Index(_) => Value::Array(vec![inner]),
             })
@@ -140,11 +140,11 @@ impl Editor {
             (Some(Value::Array(_)), Some((Segment::Index(_), rest))) => self.append(&here, make(rest)),
             (Some(Value::Object(_)), Some((Segment::Key(key), rest))) => {
                 let new = make(rest);
-                self.change(here.join(key.clone()), Change::Add, new);
+                self.change(&here.join(key.clone()), Change::Add, new);
             }
             _ => {
                 let new = make(missing);
-                self.change(here, Change::Replace, new);
+                self.change(&here, Change::Replace, new);
             }
         }
     }
@@ -152,7 +152,7 @@ impl Editor {
     /// Appends to the sequence at a path, which is made when it is missing or null.
     pub fn append(&mut self, path: &Path, value: Value) {
         if let Some(Value::Array(_)) = self.get(path) {
-            self.change(path.clone(), Change::Append, value);
+            self.change(path, Change::Append, value);
         } else {
             self.set(path, Value::Array(vec![value]));
         }
@@ -163,7 +163,7 @@ impl Editor {
         if let Some(Segment::Key(_)) = path.segments().last()
             && self.get(path).is_some()
         {
-            self.change(path.clone(), Change::Remove, Value::Null);
+            self.change(path, Change::Remove, Value::Null);
         }
     }
 
@@ -177,18 +177,18 @@ impl Editor {
         (self.value, self.edits)
     }
 
-    fn change(&mut self, path: Path, change: Change, value: Value) {
-        self.record(&path, change);
+    fn change(&mut self, path: &Path, change: Change, value: Value) {
+        self.record(path, change);
         let op = match change {
             Change::Add | Change::Replace => Op::Set(value),
             Change::Append => Op::Append(value),
             Change::Remove => Op::Remove,
         };
-        place(&mut self.value, &path, &op);
+        place(&mut self.value, path, &op);
         // Edits that hold what stands at the path now hold the new value.
         for at in 0..self.edits.len() {
             let Edit { path: above, op } = &self.edits[at];
-            if !above.contains(&path) {
+            if !above.contains(path) {
                 continue;
             }
             let here = get(&self.value, above.segments());

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use serde_json::{Number, Value};
 
 use crate::events::Style;
@@ -192,7 +194,9 @@ fn double_quoted(out: &mut String, string: &str) {
             '\t' => out.push_str("\\t"),
             c if is_printable(c) => out.push(c),
             // All others lie below U+10000.
-            c => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
         }
     }
     out.push('"');

@@ -256,7 +256,7 @@ impl<'t> Builder<'t> {
             return Err(Error::new(format!("more than {MAX_DEPTH} collections inside each other"))
                 .at(self.text, start as usize));
         }
-        let id = self.push(anchor, start, start, kind)?;
+        let id = self.push(anchor, start, start, kind);
         self.open.push((id, start));
         Ok(())
     }
@@ -285,7 +285,7 @@ impl<'t> Builder<'t> {
             return Err(Error::new(format!("the value of anchor `{anchor}` contains itself"))
                 .at(self.text, start as usize));
         }
-        let id = self.push(None, start, end, Kind::Alias(target))?;
+        let id = self.push(None, start, end, Kind::Alias(target));
         self.tree.aliases.push(id);
         self.close(end);
         Ok(())
@@ -339,7 +339,7 @@ impl<'t> Builder<'t> {
             Style::Literal | Style::Folded => None,
         };
         let text = (!bare || source != Some(value.as_str())).then(|| value.into_boxed_str());
-        self.push(anchor, start, end, Kind::Scalar { style, tag: Tag::of(tag), text })?;
+        self.push(anchor, start, end, Kind::Scalar { style, tag: Tag::of(tag), text });
         self.close(end);
         Ok(())
     }
@@ -395,13 +395,13 @@ impl<'t> Builder<'t> {
         Ok(start + u32::try_from(source.len()).unwrap_or(0))
     }
 
-    fn push(&mut self, anchor: Option<String>, start: u32, end: u32, kind: Kind) -> Result<Id, Error> {
+    fn push(&mut self, anchor: Option<String>, start: u32, end: u32, kind: Kind) -> Id {
         let id = self.len();
         if let Some(anchor) = anchor {
             self.anchors.insert(anchor, id);
         }
         self.tree.nodes.push(Node { start, end, next: id + 1, kind });
-        Ok(id)
+        id
     }
 
     fn close(&mut self, end: u32) {
@@ -422,7 +422,9 @@ impl<'t> Builder<'t> {
 
     fn syntax_error(&self, error: &libyaml_safer::Error) -> Error {
         let problem = error.problem();
-        let at = match error.problem_mark() {
+        let unclosed = problem == "found unexpected end of stream";
+        let mark = if unclosed { error.context_mark() } else { error.problem_mark() };
+        let at = match mark {
             Some(mark) => self.offset(mark.index) as usize,
             None => self.text.find(|c| !text::is_allowed(c)).unwrap_or(0),
         };
@@ -452,6 +454,7 @@ fn help(problem: &str, found: Option<char>) -> Option<&'static str> {
             "write the character itself, or `\\U` and 8 digits"
         }
         ("control characters are not allowed", _) => "write it as an escape such as `\\x07` in double quotes",
+        ("found unexpected end of stream", _) => "close the quote",
         ("could not find expected ':'", _) => "a key is followed by `: `",
         _ => return None,
     })

@@ -78,6 +78,33 @@ impl<'d, 'a> Reader<'d, 'a> {
         Ok(Value::Object(map))
     }
 
+    /// Whether a node is read as a value, without building it. Numbers count as in JSON, where `1.0` is `1`.
+    pub fn matches(&mut self, id: Id, value: &Value) -> bool {
+        match (&self.document.tree[id].kind, value) {
+            (&Kind::Alias(target), _) => self.matches(target, value),
+            (Kind::Seq(_), Value::Array(values)) => {
+                let mut values = values.iter();
+                self.document
+                    .tree
+                    .children(id)
+                    .all(|item| values.next().is_some_and(|v| self.matches(item, v)))
+                    && values.next().is_none()
+            }
+            (Kind::Map(_), Value::Object(map)) => {
+                // Entries mostly stand in the order of the value.
+                let mut values = map.iter();
+                let in_order = self.document.tree.entries(id).all(|(key, item)| {
+                    values
+                        .next()
+                        .is_some_and(|(name, v)| self.document.is_key(key, name) && self.matches(item, v))
+                });
+                (in_order && values.next().is_none()) || self.value(id).is_ok_and(|found| same(&found, value))
+            }
+            (Kind::Scalar { .. }, _) => self.scalar(id).is_ok_and(|found| same(&found, value)),
+            _ => false,
+        }
+    }
+
     /// The keys that a mapping's merge keys bring in.
     pub fn merged(&mut self, id: Id) -> Result<Map<String, Value>, Error> {
         let mut map = Map::new();
@@ -243,5 +270,19 @@ impl<'d, 'a> Reader<'d, 'a> {
 
     fn error(&self, id: Id, message: impl Into<String>) -> Error {
         Error::new(message).at(self.document.text(), self.document.range(id).start)
+    }
+}
+
+/// Equality of values where `1.0` is `1`, as in JSON.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
     }
 }

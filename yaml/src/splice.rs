@@ -1,5 +1,6 @@
 //! Edits as replacements of byte ranges.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,14 +21,18 @@ pub fn apply(document: &Document, edits: &[Edit]) -> Result<String, Error> {
     let mut expected = document.value()?;
     apply_to(&mut expected, edits)?;
 
-    let mut splicer = Splicer { document, text: document.text(), tree: &document.tree, patches: Vec::new() };
+    let mut splicer = Splicer {
+        document,
+        text: document.text(),
+        tree: &document.tree,
+        patches: Vec::new(),
+        layout: OnceCell::new(),
+    };
     splicer.plan(edits, &expected)?;
-    let spliced = splicer.splice()?;
+    let edited = splicer.splice()?;
 
-    let found = Document::parse(&spliced)
-        .and_then(|d| d.value())
-        .map_err(|e| bug(edits, &format!("it does not parse: {e}")))?;
-    if same(&found, &expected) { Ok(spliced) } else { Err(bug(edits, "it means something else")) }
+    let check = Document::parse(&edited).map_err(|e| bug(edits, &format!("it does not parse: {e}")))?;
+    if check.is(&expected) { Ok(edited) } else { Err(bug(edits, "it means something else")) }
 }
 
 fn bug(edits: &[Edit], what: &str) -> Error {
@@ -39,20 +44,6 @@ fn bug(edits: &[Edit], what: &str) -> Error {
     .help(
         "this is a bug in datalab; nothing was written. Writing the place in plain block style may avoid it",
     )
-}
-
-/// Equality of values where `1.0` is `1`, as in JSON.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
 }
 
 fn reject_overlaps(edits: &[Edit]) -> Result<(), Error> {
@@ -102,12 +93,15 @@ struct Splicer<'d, 'a> {
     text: &'a str,
     tree: &'d Tree,
     patches: Vec<Patch>,
+    /// The first indentation of a mapping and of a sequence in the document.
+    layout: OnceCell<(Option<usize>, Option<usize>)>,
 }
 
 impl Splicer<'_, '_> {
     fn plan(&mut self, edits: &[Edit], expected: &Value) -> Result<(), Error> {
         if self.tree.nodes.is_empty() {
-            return self.plan_empty(expected);
+            self.plan_empty(expected);
+            return Ok(());
         }
         let mut collections: BTreeMap<Id, (Spot, &[Segment], Changes)> = BTreeMap::new();
         for Edit { path, op } in edits {
@@ -151,7 +145,7 @@ impl Splicer<'_, '_> {
     }
 
     /// Gives an empty document its value: behind all comments.
-    fn plan_empty(&mut self, expected: &Value) -> Result<(), Error> {
+    fn plan_empty(&mut self, expected: &Value) {
         let emitter = self.emitter(0, false);
         let mut out = String::new();
         if !self.text.is_empty() && !self.text.ends_with(text::is_break) {
@@ -160,7 +154,6 @@ impl Splicer<'_, '_> {
         emitter.block(&mut out, expected, 0);
         out.push_str(emitter.newline);
         self.patch(self.text.len()..self.text.len(), 0, out);
-        Ok(())
     }
 
     fn change(
@@ -337,10 +330,11 @@ impl Splicer<'_, '_> {
                 column += 1;
             }
             if is_empty && parent.is_none() {
-                return self.plan_empty(value);
+                self.plan_empty(value);
+                return Ok(());
             }
             if block {
-                self.emitter(id, false).block(&mut out, value, column);
+                self.emitter(parent.unwrap_or(id), false).block(&mut out, value, column);
             } else {
                 let lines = parent.map_or(2, |parent| self.block_column(parent) + 2);
                 self.inline(&mut out, id, value, lines, false);
@@ -360,7 +354,7 @@ impl Splicer<'_, '_> {
         let mut out = String::new();
         let mut range = old.clone();
         if block {
-            let emitter = self.emitter(id, false);
+            let emitter = self.emitter(parent.unwrap_or(id), false);
             let offset = if value.is_array() { emitter.dash } else { emitter.step };
             range.end = text::line_end(self.text, old.end);
             range.start = if below { key_line } else { colon };
@@ -394,10 +388,20 @@ impl Splicer<'_, '_> {
                 let ended = text::line_end(self.text, self.end(id)) < self.text.len();
                 let is_literal = matches!(style, Style::Literal | Style::Folded);
                 let style = if is_literal && (flow || !ended) { Style::Double } else { style };
+                let column = if is_literal { self.literal_column(id).unwrap_or(column) } else { column };
                 emitter.restyled(out, string, style, column);
             }
             _ => emitter.flow(out, value),
         }
+    }
+
+    /// The indentation of a block scalar's text, if it has no indicator of its own.
+    fn literal_column(&self, id: Id) -> Option<usize> {
+        let mut lines = self.text[self.document.range(id)].split(text::is_break);
+        let header = lines.next()?.split('#').next()?;
+        let line = lines.find(|line| !line.trim().is_empty())?;
+        (!header.contains(|c: char| c.is_ascii_digit()))
+            .then(|| line.len() - line.trim_start_matches(' ').len())
     }
 
     fn patch(&mut self, range: Range<usize>, id: Id, text: String) {
@@ -506,26 +510,38 @@ impl Splicer<'_, '_> {
         Ok(())
     }
 
-    fn emitter(&self, id: Id, json: bool) -> Emitter {
-        // As in the collection itself, else as anywhere in the document.
-        let below = |ids: Range<Id>, want_seq: bool| {
-            ids.filter(|&map| matches!(self.tree[map].kind, Kind::Map(Form::Block(_)))).find_map(|map| {
-                let column = self.block_column(map);
-                self.tree
-                    .entries(map)
-                    .find_map(|(_, value)| match self.tree[value].kind {
-                        Kind::Map(Form::Block(at)) if !want_seq => Some(text::column(self.text, at as usize)),
-                        Kind::Seq(Form::Block(at)) if want_seq => Some(text::column(self.text, at as usize)),
-                        _ => None,
-                    })
-                    .and_then(|inner| inner.checked_sub(column))
+    /// How to lay out what goes into a collection: as its other children, else as anything in the document.
+    fn emitter(&self, collection: Id, json: bool) -> Emitter {
+        let (step, dash) = self.layout.get_or_init(|| {
+            let maps = (0..).zip(&self.tree.nodes).filter(|(_, node)| matches!(node.kind, Kind::Map(_)));
+            maps.fold((None, None), |(step, dash), (map, _)| match (step, dash) {
+                (Some(_), Some(_)) => (step, dash),
+                _ => {
+                    let (step_here, dash_here) = self.indentation(map);
+                    (step.or(step_here), dash.or(dash_here))
+                }
             })
-        };
-        let all = 0..Id::try_from(self.tree.nodes.len()).unwrap_or(Id::MAX);
-        let here = id..self.tree.nodes.get(id as usize).map_or(id, |node| node.next);
-        let layout = |want_seq| below(here.clone(), want_seq).or_else(|| below(all.clone(), want_seq));
-        let step = layout(false).unwrap_or(2).max(1);
-        Emitter { newline: text::newline(self.text), step, dash: layout(true).unwrap_or(step), json }
+        });
+        let here = if self.tree.nodes.is_empty() { (None, None) } else { self.indentation(collection) };
+        let step = here.0.or(*step).unwrap_or(2);
+        Emitter { newline: text::newline(self.text), step, dash: here.1.or(*dash).unwrap_or(step), json }
+    }
+
+    /// Columns from the keys of a block mapping to the keys of a mapping, and to the dashes of a sequence, below.
+    fn indentation(&self, map: Id) -> (Option<usize>, Option<usize>) {
+        let (mut step, mut dash) = (None, None);
+        if let Kind::Map(Form::Block(_)) = self.tree[map].kind {
+            let column = self.block_column(map);
+            for (_, value) in self.tree.entries(map) {
+                let inner = || self.block_column(value).checked_sub(column);
+                match self.tree[value].kind {
+                    Kind::Map(Form::Block(_)) if step.is_none() => step = inner(),
+                    Kind::Seq(Form::Block(_)) if dash.is_none() => dash = inner(),
+                    _ => {}
+                }
+            }
+        }
+        (step, dash)
     }
 
     /// Whether a flow collection, or the one around a scalar, quotes its keys and strings as JSON does.

@@ -123,9 +123,9 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn read(text: &str) -> Value {
+fn read(text: &str) -> Result<Value, TestCaseError> {
     let value = Document::parse(text).and_then(|document| document.value());
-    value.unwrap_or_else(|e| panic!("{e}\n{text}"))
+    value.map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))
 }
 
 /// Writes values in a layout that a row of bytes chooses.
@@ -145,8 +145,8 @@ impl Writer<'_> {
     }
 
     fn push(&mut self, options: &[&str]) {
-        let option = self.choose(options.len() as u8);
-        self.out.push_str(options[usize::from(option)]);
+        let option = usize::from(self.choose(u8::MAX)) % options.len();
+        self.out.push_str(options[option]);
     }
 
     fn document(mut self, value: &Value) -> String {
@@ -165,7 +165,10 @@ impl Writer<'_> {
 
     fn comment(&mut self, column: usize) {
         match self.choose(8) {
-            1 => self.out.push_str(&format!("{:column$}# a comment: with 'quotes\"\n", "")),
+            1 => {
+                self.out.push_str(&" ".repeat(column));
+                self.out.push_str("# a comment: with 'quotes\"\n");
+            }
             2 if self.out.len() != self.kept => self.out.push('\n'),
             _ => {}
         }
@@ -331,7 +334,7 @@ impl Writer<'_> {
             1 if word && !["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&string) => {
                 self.out.push_str(string);
             }
-            2 if line => self.out.push_str(&format!("'{}'", string.replace('\'', "''"))),
+            2 if line => self.out.extend(["'", &string.replace('\'', "''"), "'"]),
             _ => {
                 let quoted = emit(&json!(string));
                 self.out.push_str(quoted.trim_end_matches('\n'));
@@ -407,13 +410,26 @@ fn perform(editor: &mut Editor, change: Change) {
     }
 }
 
+#[test]
+fn depth_does_not_exhaust_the_stack() {
+    let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    let text = format!("a: {}\nb: 1\n", nested(511));
+    let document = Document::parse(&text).expect("parses");
+    let mut editor = Editor::new(document.value().expect("has a value"));
+    editor.set(&Path::ROOT.join("b"), json!(2));
+    assert_eq!(document.apply(editor.edits()), Ok(text.replace("b: 1", "b: 2")));
+    assert!(Document::parse(&nested(513)).is_err());
+    let chain: String = (1..1000).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
+    assert!(Document::parse(&format!("a0: &a0 []\n{chain}")).expect("parses").value().is_err());
+}
+
 proptest! {
 
     #[test]
     fn what_is_emitted_reads_the_same(value in value()) {
         let text = emit(&value);
         prop_assert!(text.ends_with('\n'));
-        prop_assert!(same(&read(&text), &value), "{text}");
+        prop_assert!(same(&read(&text)?, &value), "{text}");
     }
 
     #[test]
@@ -445,7 +461,7 @@ proptest! {
         }
         let (wanted, edits) = editor.finish();
         let edited = document.apply(&edits).unwrap_or_else(|e| panic!("{e}\n{text}\n{edits:?}"));
-        prop_assert!(same(&self::read(&edited), &wanted));
+        prop_assert!(same(&self::read(&edited)?, &wanted));
         if edits.is_empty() {
             prop_assert_eq!(&edited, &text);
         }
