@@ -7,6 +7,9 @@ use crate::Error;
 /// Helm 4's name for the file that a document comes from. It must stay.
 pub const FILENAME_ANNOTATION: &str = "postrenderer.helm.sh/postrender-filename";
 
+/// What KRM functions read and write.
+const RESOURCE_LIST: &str = "ResourceList";
+
 /// One document of the stream.
 pub struct Manifest<'a> {
     /// Its bytes.
@@ -55,6 +58,12 @@ impl<'a> Manifest<'a> {
         let mut objects = Vec::new();
         collect(parsed.editor.value(), &Path::ROOT, index, &mut objects);
         objects
+    }
+
+    /// The editor of a `ResourceList`, which KRM functions get for a stream.
+    pub fn resource_list(&mut self) -> Option<&mut Editor> {
+        let editor = &mut self.parsed.as_mut()?.editor;
+        (editor.value()["kind"] == RESOURCE_LIST).then_some(editor)
     }
 
     /// The piece with its edits.

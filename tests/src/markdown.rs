@@ -1,7 +1,7 @@
 //! The fenced blocks of the documentation.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -29,9 +29,9 @@ impl Block {
     }
 
     /// The file that a first line such as `# kustomization.yaml` says this is.
-    pub fn file_name(&self) -> Option<&str> {
-        let name = self.text.lines().next()?.strip_prefix("# ")?;
-        (name.ends_with(".yaml") && !name.contains(' ')).then_some(name)
+    pub fn file_name(&self) -> Option<&Path> {
+        let name = Path::new(self.text.lines().next()?.strip_prefix("# ")?);
+        name.extension().is_some_and(|extension| extension == "yaml").then_some(name)
     }
 }
 

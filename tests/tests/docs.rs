@@ -5,7 +5,8 @@
 //! all that counts is that the command succeeds. A line `…` stands for any lines. Under a heading with `Helm 4`, `helm` is that,
 //! elsewhere Helm 3. What `cargo run` would run has been built already; `cargo test` is not run.
 //!
-//! Blocks marked `yaml` are YAML, and policies if they are of that kind or begin with `spec:`.
+//! A block marked `yaml` whose first line is a file's name, as in `# datalab.yaml`, is that file for the commands of its page. All
+//! such blocks are YAML, and policies if they are of that kind or begin with `spec:`.
 
 #![cfg(unix)]
 
@@ -109,6 +110,13 @@ fn commands_print_what_is_shown() -> Result<()> {
     for page in markdown::all()?.chunk_by(|a, b| a.file == b.file) {
         // What one command makes is there for the rest of the page.
         let scratch = scratch()?;
+        for block in page {
+            if let Some(name) = block.file_name() {
+                let path = scratch.path().join(name);
+                fs::create_dir_all(path.parent().context("a file without a folder")?)?;
+                fs::write(path, &block.text)?;
+            }
+        }
         for block in page.iter().filter(|block| block.language == "console") {
             for (command, expected) in commands(block) {
                 if command.starts_with("cargo test") {
