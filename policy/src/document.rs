@@ -46,7 +46,8 @@ macro_rules! document {
             });
 
             fn is_left_out(&self) -> bool {
-                *self == Self::default()
+                // A document has its spec, even if that says nothing.
+                stringify!($name) != "Spec" && *self == Self::default()
             }
         }
     )*};
@@ -195,7 +196,7 @@ document! {
         /// Which pods.
         pub r#match: PlacementMatch,
         /// Which nodes.
-        pub nodes: Nodes = REQUIRED,
+        pub nodes: Nodes,
         /// Taints that these pods bear, besides those of `nodes`.
         pub tolerations: Vec<Toleration>,
     }

@@ -36,7 +36,8 @@ const COMMENTS: [(&str, &str); 11] = [
 pub fn init(values: &Value, name: &str, namespace: Option<&str>) -> String {
     let mut init = Init { values, user: &values["singleuser"], notes: Vec::new() };
     let mut policy = init.policy();
-    policy.metadata.name = if is_subdomain(name) { name } else { "lab" }.to_owned();
+    let name = if is_subdomain(name) { name } else { "lab" };
+    name.clone_into(&mut policy.metadata.name);
     policy.metadata.namespace =
         namespace.or_else(|| values["Release"]["Namespace"].as_str()).map(str::to_owned);
     let notes = std::mem::take(&mut init.notes);

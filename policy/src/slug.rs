@@ -1,5 +1,7 @@
 //! Names as KubeSpawner makes them out of what people are called.
 
+use std::fmt::Write;
+
 use sha2::{Digest, Sha256};
 
 /// How a hub's KubeSpawner writes a user's name into object names and paths (its `slug_scheme`).
@@ -37,7 +39,8 @@ fn escape(name: &str) -> String {
         if byte.is_ascii_lowercase() || byte.is_ascii_digit() {
             slug.push(byte.into());
         } else {
-            slug.push_str(&format!("-{byte:x}"));
+            // A String takes all that is written.
+            let _ = write!(slug, "-{byte:x}");
         }
     }
     slug

@@ -8,7 +8,7 @@ use datalab_policy::document::{
     Capacity, EnvironmentVariable, Group, Mount, Nodes, OnePodPerNode, Profile, Resources, SecurityException,
     SecurityRule, Toleration, TolerationOperator,
 };
-use datalab_policy::{DataLab, Quantity, schema};
+use datalab_policy::{DataLab, Quantity, RULE_NAMES, schema};
 use datalab_yaml::{Document, Value};
 use proptest::collection::vec;
 use proptest::option;
@@ -47,6 +47,13 @@ fn assert_all_fields(schema: &Value, value: &Value, path: &str) {
         // Of several, the one that says most.
         let most = found.into_iter().max_by_key(|value| value.to_string().len()).unwrap();
         assert_all_fields(schema, most, &path);
+    }
+}
+
+#[test]
+fn every_rule_can_be_named() {
+    for rule in datalab_policy::rules::RULES {
+        assert!(RULE_NAMES.contains(&rule.name), "{}", rule.name);
     }
 }
 

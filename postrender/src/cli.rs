@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use datalab_policy::document::KIND;
-use datalab_policy::{DataLab, Diagnostics, Parsed};
+use datalab_policy::{DataLab, Diagnostics, Parsed, init};
 use datalab_postrender::diff::{Colours, unified};
-use datalab_postrender::{Rendered, render};
+use datalab_postrender::{Rendered, hub_values, render};
 
 /// Holds a rendered chart to a `DataLab` policy.
 ///
@@ -86,7 +86,7 @@ enum Policy {
     },
     /// Print the JSON Schema of policies.
     Schema,
-    /// Print the CustomResourceDefinition of policies.
+    /// Print the `CustomResourceDefinition` of policies.
     Crd,
     /// Explain a field, such as `spec.profiles.nodes`.
     Explain {
@@ -139,15 +139,16 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
     let input = read_stdin()?;
     let policy = match policy {
         Some(path) => load(&path, colours)?,
-        None => match function_config(&input, colours)? {
-            Some(policy) => policy,
-            None => {
+        None => {
+            if let Some(policy) = function_config(&input, colours)? {
+                policy
+            } else {
                 report(
                     "error: no policy: give it by --policy FILE or DATALAB_POLICY; `datalab-postrender policy init` writes a first one\n",
                 );
                 return Ok(ExitCode::from(USAGE));
             }
-        },
+        }
     };
     let rendered = render(&policy, &input)?;
     report(&describe(&rendered, diff, summary, Colours::new(colours)));
@@ -182,7 +183,12 @@ fn subcommand(command: Command, colours: bool) -> anyhow::Result<ExitCode> {
             String::from_utf8(out)?
         }
         Command::Policy(Policy::Check { files }) => return check_policies(&files, colours),
-        Command::Policy(_) => bail!("not yet"),
+        Command::Policy(Policy::Schema) => serde_json::to_string_pretty(&datalab_policy::schema())? + "\n",
+        Command::Policy(Policy::Crd) => datalab_yaml::emit(&datalab_policy::crd()),
+        Command::Policy(Policy::Explain { field }) => {
+            datalab_policy::explain(&field).map_err(anyhow::Error::msg)?
+        }
+        Command::Policy(Policy::Init { file }) => first_policy(&read_file(&file)?)?,
     };
     io::stdout().lock().write_all(text.as_bytes()).context("stdout was closed")?;
     Ok(ExitCode::SUCCESS)
@@ -233,6 +239,21 @@ fn check_policies(files: &[PathBuf], colours: bool) -> anyhow::Result<ExitCode> 
         }
     }
     Ok(code)
+}
+
+/// A first policy out of rendered manifests or of values.
+fn first_policy(text: &str) -> anyhow::Result<String> {
+    if let Some((values, facts)) = hub_values(text)? {
+        return Ok(init(&values, &facts.release, Some(&facts.namespace)));
+    }
+    let values = datalab_yaml::Document::parse(text).and_then(|document| document.value())?;
+    if !values["singleuser"].is_object() {
+        bail!(
+            "neither manifests with a hub (helm get manifest RELEASE) nor the JupyterHub chart's values \
+             (helm get values RELEASE): there is no singleuser section"
+        );
+    }
+    Ok(init(&values, "lab", None))
 }
 
 /// A file's text; `-` is stdin.

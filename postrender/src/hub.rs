@@ -133,7 +133,7 @@ fn read(
             ))
         }
     })?;
-    let encoded = value_of(secret, manifests).map(|value| &value["data"][VALUES]).unwrap_or(&Value::Null);
+    let encoded = value_of(secret, manifests).map_or(&Value::Null, |value| &value["data"][VALUES]);
     let Some(encoded) = encoded.as_str() else {
         return Err(Error::new(format!(
             "there is no data[{VALUES:?}], where the JupyterHub chart keeps the values of Deployment {}; \

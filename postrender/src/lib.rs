@@ -10,7 +10,7 @@ mod spawner;
 mod table;
 mod values;
 
-pub use render::{Error, Rendered, render};
+pub use render::{Error, Rendered, hub_values, render};
 
 use datalab_yaml::{Editor, Path, Value};
 
@@ -30,9 +30,9 @@ fn assign(editor: &mut Editor, path: &Path, new: &Value) {
         (Some(Value::Array(old)), Value::Array(new)) if !old.is_empty() && new.len() >= old.len() => {
             for (i, value) in new.iter().enumerate() {
                 if i < old.len() {
-                    assign(editor, &path.join(i), value)
+                    assign(editor, &path.join(i), value);
                 } else {
-                    editor.append(path, value.clone())
+                    editor.append(path, value.clone());
                 }
             }
         }

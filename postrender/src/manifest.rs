@@ -14,6 +14,8 @@ const RESOURCE_LIST: &str = "ResourceList";
 pub struct Manifest<'a> {
     /// Its bytes.
     pub piece: Piece<'a>,
+    /// Its kind, where only its metadata was parsed.
+    kind: Option<String>,
     /// What was parsed of it; `None` if nothing in it concerns us.
     pub parsed: Option<Parsed<'a>>,
 }
@@ -39,24 +41,51 @@ pub struct Object {
     pub name: String,
 }
 
+/// How much of a document matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// Its `metadata`, for labels.
+    Metadata,
+    /// Nothing.
+    Nothing,
+}
+
 impl<'a> Manifest<'a> {
-    /// Takes a piece of a stream and parses it if `concerns` says so of its kind.
-    pub fn read(piece: Piece<'a>, concerns: impl Fn(&str) -> bool) -> Result<Self, Error> {
+    /// Takes a piece of a stream and parses as much of it as `part` says of its kind and text.
+    pub fn read(mut piece: Piece<'a>, part: impl Fn(&str, &str) -> Part) -> Result<Self, Error> {
         let body = &piece.text[piece.body.clone()];
-        if is_empty(body) || kind(body).is_some_and(|kind| !concerns(kind)) {
-            return Ok(Self { piece, parsed: None });
+        if is_empty(body) {
+            return Ok(Self { piece, kind: None, parsed: None });
         }
-        let in_stream = |error| Error::yaml(error, piece.offset + piece.body.start);
-        let document = Document::parse(body).map_err(in_stream)?;
-        let editor = Editor::new(document.value().map_err(in_stream)?);
-        Ok(Self { parsed: Some(Parsed { document, editor }), piece })
+        let kind = kind(body);
+        match kind.map_or(Part::Whole, |kind| part(kind, body)) {
+            Part::Nothing => return Ok(Self { piece, kind: None, parsed: None }),
+            Part::Metadata => {
+                if let Some(section) = metadata_section(body) {
+                    let section = piece.body.start + section.start..piece.body.start + section.end;
+                    if let Ok(parsed) = parse(&piece.text[section.clone()]) {
+                        piece.body = section;
+                        return Ok(Self { piece, kind: kind.map(str::to_owned), parsed: Some(parsed) });
+                    }
+                }
+            }
+            Part::Whole => {}
+        }
+        let parsed = parse(body).map_err(|error| Error::yaml(error, piece.offset + piece.body.start))?;
+        Ok(Self { piece, kind: None, parsed: Some(parsed) })
     }
 
     /// The objects in it.
     pub fn objects(&self, index: usize) -> Vec<Object> {
         let Some(parsed) = &self.parsed else { return vec![] };
+        let value = parsed.editor.value();
         let mut objects = Vec::new();
-        collect(parsed.editor.value(), &Path::ROOT, index, &mut objects);
+        match &self.kind {
+            Some(kind) => objects.push(Object::new(value, &Path::ROOT, index, kind)),
+            None => collect(value, &Path::ROOT, index, &mut objects),
+        }
         objects
     }
 
@@ -74,7 +103,7 @@ impl<'a> Manifest<'a> {
             return Ok(self.piece.text.into());
         }
         let start = self.piece.offset + self.piece.body.start;
-        let body = document.apply(&edits).map_err(|error| Error::yaml(error, start))?;
+        let body = document.apply(edits).map_err(|error| Error::yaml(error, start))?;
         let (before, after) =
             (&self.piece.text[..self.piece.body.start], &self.piece.text[self.piece.body.end..]);
         Ok([before, &body, after].concat().into())
@@ -90,13 +119,60 @@ fn collect(value: &Value, at: &Path, manifest: usize, objects: &mut Vec<Object>)
                 collect(item, &at.join("items").join(i), manifest, objects);
             }
         }
-        _ => objects.push(Object {
-            manifest,
-            at: at.clone(),
-            kind: kind.to_owned(),
-            name: value["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-        }),
+        _ => objects.push(Object::new(value, at, manifest, kind)),
     }
+}
+
+impl Object {
+    fn new(value: &Value, at: &Path, manifest: usize, kind: &str) -> Self {
+        let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        Self { manifest, at: at.clone(), kind: kind.to_owned(), name }
+    }
+}
+
+fn parse(text: &str) -> Result<Parsed<'_>, datalab_yaml::Error> {
+    let document = Document::parse(text)?;
+    let editor = Editor::new(document.value()?);
+    Ok(Parsed { document, editor })
+}
+
+/// The lines of a document's `metadata`, where no parser is needed to tell: before it stand only comments and values of one plain
+/// word. Definitions of custom resources are long, and only their labels are ours.
+fn metadata_section(body: &str) -> Option<std::ops::Range<usize>> {
+    let mut at = 0;
+    let mut lines = body.split_inclusive('\n');
+    for line in lines.by_ref() {
+        let text = line.trim_end();
+        if text == "metadata:" {
+            break;
+        }
+        let plain = text.split_once(": ").is_some_and(|(key, value)| is_word(key) && is_word(value));
+        if !(plain || text.is_empty() || text.starts_with('#') || text == "---") {
+            return None;
+        }
+        at += line.len();
+    }
+    let start = at;
+    at += body[start..].find('\n')? + 1;
+    let mut end = at;
+    for line in lines {
+        let text = line.trim_end();
+        let inside = line.starts_with(' ');
+        if !inside && !text.is_empty() && !text.starts_with('#') {
+            // The next key; anything else takes a parser.
+            return text.split(':').next().is_some_and(is_word).then_some(start..end);
+        }
+        at += line.len();
+        if inside && !text.is_empty() {
+            end = at;
+        }
+    }
+    Some(start..end)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'-'))
 }
 
 /// The kind of a block-style document without parsing it; `None` if it takes parsing to know.

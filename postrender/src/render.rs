@@ -1,6 +1,6 @@
 //! One pass: the stream of a chart in, the same stream held to the policy out.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,7 +11,7 @@ use datalab_yaml::{Document, Editor, Location, Path, Value, emit, split};
 use sha2::{Digest, Sha256};
 
 use crate::hub::{self, Hub, value_of};
-use crate::manifest::{Manifest, Object};
+use crate::manifest::{Manifest, Object, Part};
 use crate::placement::{self, Role};
 use crate::{spares, values};
 
@@ -113,26 +113,25 @@ pub fn render(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
 
 fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
     let marks_all = !policy.spec.labels.is_empty() || !policy.spec.annotations.is_empty();
-    let concerns = |kind: &str| {
-        marks_all
-            || kind.ends_with("List")
-            || matches!(
-                kind,
-                "Deployment"
-                    | "StatefulSet"
-                    | "DaemonSet"
-                    | "ReplicaSet"
-                    | "ReplicationController"
-                    | "Job"
-                    | "CronJob"
-                    | "Pod"
-                    | "Secret"
-                    | "ConfigMap"
-            )
+    let part = |kind: &str, body: &str| match kind {
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "Job"
+        | "CronJob"
+        | "Pod"
+        | "Secret" => Part::Whole,
+        // The hub's is the one that we read.
+        "ConfigMap" if body.contains("jupyterhub_config.py") => Part::Whole,
+        kind if kind.ends_with("List") => Part::Whole,
+        _ if marks_all => Part::Metadata,
+        _ => Part::Nothing,
     };
     let pieces = split(input).map_err(|error| Error::yaml(error, 0))?;
     let mut manifests =
-        pieces.into_iter().map(|piece| Manifest::read(piece, concerns)).collect::<Result<Vec<_>, _>>()?;
+        pieces.into_iter().map(|piece| Manifest::read(piece, part)).collect::<Result<Vec<_>, _>>()?;
     let objects: Vec<Object> =
         manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
 
@@ -163,6 +162,27 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
         rendered.facts = Some(hub.facts.clone());
     }
     Ok(rendered)
+}
+
+/// The values of the one hub in a stream, and what is true of it, for a first policy. `None` if there is no hub.
+///
+/// # Errors
+/// As [`render`].
+pub fn hub_values(input: &str) -> Result<Option<(Value, HubFacts)>, Error> {
+    let read = || {
+        let part = |kind: &str, _: &str| match kind {
+            "Deployment" | "Secret" | "ConfigMap" => Part::Whole,
+            kind if kind.ends_with("List") => Part::Whole,
+            _ => Part::Nothing,
+        };
+        let pieces = split(input).map_err(|error| Error::yaml(error, 0))?;
+        let manifests =
+            pieces.into_iter().map(|piece| Manifest::read(piece, part)).collect::<Result<Vec<_>, _>>()?;
+        let objects: Vec<Object> =
+            manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
+        Ok(hub::find(&DataLab::default(), &manifests, &objects)?.map(|hub| (hub.values, hub.facts)))
+    };
+    read().map_err(|error: Error| error.located(input))
 }
 
 struct Pass<'a> {
@@ -234,8 +254,11 @@ impl Pass<'_> {
                 confidential: true,
             });
         }
-        let checksum: String =
-            Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            // A String takes all that is written.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         if let Some(parsed) = &mut manifests[hub.deployment.manifest].parsed {
             let keys = ["spec", "template", "metadata", "annotations", CHECKSUM_ANNOTATION];
             let path = keys.iter().fold(hub.deployment.at.clone(), |path, key| path.join(*key));

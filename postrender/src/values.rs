@@ -200,7 +200,7 @@ impl Change<'_> {
             for (i, item) in own.iter().enumerate() {
                 match keys.get(i) {
                     Some(key) if before.get(i) != Some(item) => {
-                        assign_merged(editor, &path.join(*key), &before[i], item)
+                        assign_merged(editor, &path.join(*key), &before[i], item);
                     }
                     Some(_) => {}
                     None => editor.set(&free_key(editor, &path, item), item.clone()),
@@ -249,7 +249,7 @@ impl Change<'_> {
             let path = self.level.path("environment").join(name);
             match (self.level.chart.is_none(), self.traits.get("environment").get(name)) {
                 (true, Some(old @ Value::Object(_))) if value.is_object() => {
-                    assign_merged(editor, &path, old, &value)
+                    assign_merged(editor, &path, old, &value);
                 }
                 _ => assign(editor, &path, &value),
             }
@@ -475,9 +475,9 @@ fn write_profiles(
             at
         } else {
             editor.append(&list, entry);
-            let last =
+            let index =
                 editor.get(&list).and_then(Value::as_array).map_or(0, |items| items.len().saturating_sub(1));
-            list.join(last)
+            list.join(index)
         };
         findings.done.push(format!("profile {}: added", profile.slug));
         write_profile(policy, facts, profile, &at, editor, findings);

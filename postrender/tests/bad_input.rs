@@ -1,5 +1,7 @@
 //! Bad input gives one clear error, exit code 1 (usage: 2), and nothing on stdout.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -227,19 +229,19 @@ fn placeholders_without_priority() {
     ));
 }
 
-fn with_spares(policy: String) -> String {
+fn with_spares(policy: &str) -> String {
     policy.replace("    - slug: gpu\n", "    - slug: gpu\n      spares: 2\n")
 }
 
 #[test]
 fn spares_without_an_image() {
-    insta::assert_snapshot!(with_policy(with_spares));
+    insta::assert_snapshot!(with_policy(|policy| with_spares(&policy)));
 }
 
 #[test]
 fn spares_without_priority() {
     let manifests = manifests_of(|values| values.replace("    enabled: true\n", "    enabled: false\n"));
-    insta::assert_snapshot!(policy_on(&manifests, with_spares));
+    insta::assert_snapshot!(policy_on(&manifests, |policy| with_spares(&policy)));
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! Which policy a stream of the shared folder is held to.
 
+use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::root;
+use anyhow::Result;
+
 use crate::shared::Stream;
-use crate::skip;
+use crate::{cache, root};
 
-/// The policy file for a stream; `None`, said, if the project has none for it.
+/// The policy file for a stream.
 ///
 /// The labs' own streams (`upstream/labs/`) are held to the policies in `examples/`, the others to
-/// `tests/policies/<case>.yaml`.
-pub fn for_stream(stream: &Stream) -> Option<PathBuf> {
+/// `tests/policies/<case>.yaml`. For a stream that the project has none for, one is made: what `policy init` reads from its
+/// hub, or labels and a placement where there is no hub.
+pub fn for_stream(stream: &Stream) -> Result<PathBuf> {
     let case = stream.case();
     let path = if stream.name.contains("/labs/") {
         let example = match case {
@@ -24,8 +28,14 @@ pub fn for_stream(stream: &Stream) -> Option<PathBuf> {
         root().join("tests/policies").join(format!("{case}.yaml"))
     };
     if path.is_file() {
-        return Some(path);
+        return Ok(path);
     }
-    skip(&format!("{} has no policy: {} is not there", stream.name, path.display()));
-    None
+    let text = match datalab_postrender::hub_values(&stream.text)? {
+        Some((values, facts)) => datalab_policy::init(&values, case, Some(&facts.namespace)),
+        None => include_str!("../policies/without-hub.yaml").to_owned(),
+    };
+    let folder = cache::folder("policies", case, &[&text], Duration::from_secs(1), |folder| {
+        Ok(fs::write(folder.join("datalab.yaml"), &text)?)
+    })?;
+    Ok(folder.join("datalab.yaml"))
 }

@@ -158,10 +158,8 @@ fn helm3_runs_the_post_renderer() -> Result<()> {
     let helm = Helm::new(helm)?;
     let program = postrender()?;
     for stream in charts()? {
-        if let Some(policy) = policies::for_stream(&stream) {
-            let renderer = PostRenderer::datalab(&program, &program, policy);
-            helm.carries(&stream, &renderer).context(stream.name)?;
-        }
+        let renderer = PostRenderer::datalab(&program, &program, policies::for_stream(&stream)?);
+        helm.carries(&stream, &renderer).context(stream.name)?;
     }
     Ok(())
 }
@@ -183,10 +181,8 @@ fn helm4_runs_the_plugin() -> Result<()> {
     fs::copy(&program, plugin.path().join(format!("datalab-postrender{}", env::consts::EXE_SUFFIX)))?;
     helm.install_plugin(plugin.path())?;
     for stream in charts()? {
-        if let Some(policy) = policies::for_stream(&stream) {
-            let renderer = PostRenderer::datalab("datalab-postrender", &program, policy);
-            helm.carries(&stream, &renderer).context(stream.name)?;
-        }
+        let renderer = PostRenderer::datalab("datalab-postrender", &program, policies::for_stream(&stream)?);
+        helm.carries(&stream, &renderer).context(stream.name)?;
     }
     Ok(())
 }

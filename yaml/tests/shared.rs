@@ -267,7 +267,7 @@ fn additions_leave_all_lines_of_real_documents() {
         let in_block = document.span(&path).is_some_and(|span| !text[span].starts_with(['{', '[']));
         match editor.get(&path) {
             Some(Value::Object(_)) if in_block => {
-                editor.set(&path.join("datalab.dev/new"), json!({"a": ["b"]}))
+                editor.set(&path.join("datalab.dev/new"), json!({"a": ["b"]}));
             }
             Some(Value::Array(_)) if in_block => editor.append(&path, json!({"a": ["b"]})),
             _ => continue,
