@@ -282,6 +282,9 @@ impl Pass<'_> {
     fn write_object(&mut self, object: &Object, hub: Option<&Hub>, manifests: &mut [Manifest<'_>]) {
         let Some(parsed) = &mut manifests[object.manifest].parsed else { return };
         let Some(value) = parsed.editor.get(&object.at).cloned() else { return };
+        if hub.is_some_and(|hub| hub.is_not_of(&value)) {
+            return;
+        }
         let spec = &self.policy.spec;
         let marks = Requirements {
             labels: spec.labels.clone(),
