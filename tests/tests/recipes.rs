@@ -283,3 +283,28 @@ fn helmfile_and_terraform_pass_arguments_that_helm_takes() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn kustomize_calls_helm() -> Result<()> {
+    let Some(kustomize) = tools::kustomize()? else { return Ok(()) };
+    let page = "docs/kustomize.md";
+    let kustomization = block(page, "helmCharts")?.text;
+    for helm in both_helms()? {
+        let lab = Lab::new(helm)?;
+        fs::write(lab.path("datalab.yaml"), block(page, "config.kubernetes.io/function")?.text)?;
+        fs::write(lab.path("kustomization.yaml"), &kustomization)?;
+        symlink(postrender()?, lab.path("datalab-postrender"))?;
+        symlink(&kustomize.program, lab.path("kustomize"))?;
+        // Where kustomize would download it to.
+        let version =
+            read(&kustomization)?["helmCharts"][0]["version"].as_str().context("no version")?.to_owned();
+        let downloads = lab.path("charts").join(format!("jupyterhub-{version}"));
+        fs::create_dir_all(&downloads)?;
+        symlink(lab.charts.path().join("jupyterhub"), downloads.join("jupyterhub"))?;
+        let build = block(page, "--enable-helm")?.text;
+        let stdout = succeeded(lab.shell(&format!("PATH=.:$PATH\n{build}"))?)?;
+        assert!(stdout.contains("checksum/datalab"), "{stdout}");
+        lab.obeys(&stdout, "jupyterhub", "datalab.yaml")?;
+    }
+    Ok(())
+}
