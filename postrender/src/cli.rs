@@ -209,12 +209,7 @@ fn function_config(input: &str, colours: bool) -> anyhow::Result<Option<DataLab>
     if value["kind"] != "ResourceList" || value["functionConfig"]["kind"] != KIND {
         return Ok(None);
     }
-    let mut config = value["functionConfig"].clone();
-    // kustomize's and kpt's own marks are not the policy's.
-    if let Some(metadata) = config["metadata"].as_object_mut() {
-        metadata.shift_remove("annotations");
-    }
-    accept(DataLab::from_value(&config), colours).map(Some)
+    accept(DataLab::from_value(&value["functionConfig"]), colours).map(Some)
 }
 
 fn accept(parsed: Result<Parsed, Diagnostics>, colours: bool) -> anyhow::Result<DataLab> {

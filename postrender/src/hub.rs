@@ -23,6 +23,15 @@ pub struct Hub {
     pub values_text: String,
     /// `values.yaml`, read.
     pub values: Value,
+    /// What objects of the stream's other hubs are labelled with.
+    others: Vec<Owner>,
+}
+
+/// The labels by which the chart tells its releases apart: `app` and `release`.
+type Owner = [Value; 2];
+
+fn owner(value: &Value) -> Owner {
+    ["app", "release"].map(|label| value["metadata"]["labels"][label].clone())
 }
 
 /// The key of the Secret that holds the chart's values.
@@ -38,6 +47,11 @@ impl Hub {
     pub fn name_of(&self, what: &str) -> &str {
         self.names[what].as_str().unwrap_or_default()
     }
+
+    /// Whether an object belongs to another hub, which this policy says nothing of.
+    pub fn is_not_of(&self, value: &Value) -> bool {
+        self.others.contains(&owner(value))
+    }
 }
 
 /// Finds the hub that a policy governs. `None` if the stream holds none, such as a chart beside the hub's.
@@ -52,7 +66,18 @@ pub fn find(policy: &DataLab, manifests: &[Manifest<'_>], objects: &[Object]) ->
     };
     match (chosen.as_slice(), deployments.is_empty(), wanted) {
         (_, true, _) => Ok(None),
-        ([(deployment, reference)], ..) => read(deployment, reference, manifests, objects).map(Some),
+        ([(deployment, reference)], ..) => {
+            let mut hub = read(deployment, reference, manifests, objects)?;
+            let owner_of = |object: &Object| value_of(object, manifests).map(owner);
+            let own = owner_of(deployment);
+            hub.others = deployments
+                .iter()
+                .map(|(object, _)| owner_of(object))
+                .filter(|owner| *owner != own)
+                .flatten()
+                .collect();
+            Ok(Some(hub))
+        }
         ([], _, Some(name)) => Err(Error::new(format!(
             "spec.hub.name is {name:?}, but the stream's hub is Deployment {}; name that one, or leave hub.name out",
             names()
@@ -166,6 +191,7 @@ fn read(
         facts,
         values_text,
         values,
+        others: Vec::new(),
     })
 }
 

@@ -7,6 +7,9 @@ use crate::Error;
 /// Helm 4's name for the file that a document comes from. It must stay.
 pub const FILENAME_ANNOTATION: &str = "postrenderer.helm.sh/postrender-filename";
 
+/// What KRM functions read and write.
+const RESOURCE_LIST: &str = "ResourceList";
+
 /// One document of the stream.
 pub struct Manifest<'a> {
     /// Its bytes.
@@ -36,6 +39,8 @@ pub struct Object {
     pub kind: String,
     /// `metadata.name`.
     pub name: String,
+    /// The chart's file that it comes from, if Helm 3 says so.
+    pub source: Option<String>,
 }
 
 /// How much of a document matters.
@@ -83,7 +88,22 @@ impl<'a> Manifest<'a> {
             Some(kind) => objects.push(Object::new(value, &Path::ROOT, index, kind)),
             None => collect(value, &Path::ROOT, index, &mut objects),
         }
+        for object in &mut objects {
+            object.source = self.source().map(str::to_owned);
+        }
         objects
+    }
+
+    /// The file that Helm 3 names above each document.
+    fn source(&self) -> Option<&str> {
+        let mut head = self.piece.text.lines().take_while(|line| line.starts_with('#') || *line == "---");
+        head.find_map(|line| line.strip_prefix("# Source: "))
+    }
+
+    /// The editor of a `ResourceList`, which KRM functions get for a stream.
+    pub fn resource_list(&mut self) -> Option<&mut Editor> {
+        let editor = &mut self.parsed.as_mut()?.editor;
+        (editor.value()["kind"] == RESOURCE_LIST).then_some(editor)
     }
 
     /// The piece with its edits.
@@ -117,7 +137,7 @@ fn collect(value: &Value, at: &Path, manifest: usize, objects: &mut Vec<Object>)
 impl Object {
     fn new(value: &Value, at: &Path, manifest: usize, kind: &str) -> Self {
         let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        Self { manifest, at: at.clone(), kind: kind.to_owned(), name }
+        Self { manifest, at: at.clone(), kind: kind.to_owned(), name, source: None }
     }
 }
 

@@ -97,7 +97,7 @@ pub fn requirements(
 
 fn matches(placement: &Placement, hub: Option<&Hub>, object: &Object, value: &Value) -> bool {
     let wanted = &placement.r#match;
-    wanted.chart.as_deref().is_none_or(|chart| charts(value, hub).iter().any(|name| name == chart))
+    wanted.chart.as_deref().is_none_or(|chart| charts(object, value, hub).iter().any(|name| name == chart))
         && wanted.component.as_deref().is_none_or(|component| {
             let template = pod_path(object).map(|path| {
                 let below = &path.segments()[object.at.segments().len()..];
@@ -114,16 +114,15 @@ fn matches(placement: &Placement, hub: Option<&Hub>, object: &Object, value: &Va
 }
 
 /// Names of the chart that an object comes from: its label's, its file's, and `jupyterhub` for the hub's under an alias.
-fn charts(value: &Value, hub: Option<&Hub>) -> Vec<String> {
+fn charts(object: &Object, value: &Value, hub: Option<&Hub>) -> Vec<String> {
     let metadata = &value["metadata"];
     let mut names: Vec<String> = ["helm.sh/chart", "chart"]
         .iter()
         .filter_map(|key| metadata["labels"][*key].as_str())
         .map(|label| without_version(label).to_owned())
         .collect();
-    if let Some(file) = metadata["annotations"][FILENAME_ANNOTATION].as_str() {
-        names.extend(chart_of_file(file).map(str::to_owned));
-    }
+    let file = metadata["annotations"][FILENAME_ANNOTATION].as_str().or(object.source.as_deref());
+    names.extend(file.and_then(chart_of_file).map(str::to_owned));
     if hub.is_some_and(|hub| {
         hub.values["Chart"]["Name"].as_str().is_some_and(|alias| names.iter().any(|n| n == alias))
     }) {

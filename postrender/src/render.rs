@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use datalab_policy::document::{DataLab, Enforcement};
 use datalab_policy::pod::{self, Conflict};
 use datalab_policy::{HubFacts, Requirements};
-use datalab_yaml::{Document, Editor, Location, Value, emit, split};
+use datalab_yaml::{Document, Editor, Location, Path, Value, emit, split};
 use sha2::{Digest, Sha256};
 
 use crate::hub::{self, Hub, value_of};
@@ -148,6 +148,12 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
     if !pass.stops.is_empty() {
         return Err(Error::new(pass.stops.join("\n")));
     }
+    // What a KRM function makes anew is one more item, not one more document.
+    if let Some(list) = manifests.iter_mut().find_map(Manifest::resource_list) {
+        for object in added.drain(..) {
+            list.append(&Path::ROOT.join("items"), object);
+        }
+    }
     let mut rendered = pass.rendered;
     write_stream(&manifests, &objects, &added, &mut rendered)?;
     if let Some(hub) = &hub {
@@ -276,6 +282,9 @@ impl Pass<'_> {
     fn write_object(&mut self, object: &Object, hub: Option<&Hub>, manifests: &mut [Manifest<'_>]) {
         let Some(parsed) = &mut manifests[object.manifest].parsed else { return };
         let Some(value) = parsed.editor.get(&object.at).cloned() else { return };
+        if hub.is_some_and(|hub| hub.is_not_of(&value)) {
+            return;
+        }
         let spec = &self.policy.spec;
         let marks = Requirements {
             labels: spec.labels.clone(),

@@ -6,6 +6,7 @@
 mod cache;
 pub mod chart;
 pub mod cluster;
+pub mod markdown;
 pub mod meaning;
 pub mod oracle;
 pub mod policies;
