@@ -67,7 +67,8 @@ fn bench(c: &mut Criterion) {
         b.iter(|| render(&untouched, black_box(&stream_1)).expect("a render"));
     });
 
-    let quickstart = std::fs::read_to_string(root().join("examples/quickstart/manifests.yaml")).expect("a stream");
+    let quickstart =
+        std::fs::read_to_string(root().join("examples/quickstart/manifests.yaml")).expect("a stream");
     let quickstart_policy = policy("examples/quickstart/datalab.yaml");
     group.throughput(Throughput::Bytes(quickstart.len() as u64));
     group.bench_function("quickstart", |b| {
@@ -82,7 +83,9 @@ fn bench(c: &mut Criterion) {
                 let Ok(stream) = std::fs::read_to_string(&file) else { continue };
                 let policy = policy(&format!("examples/{lab}/datalab.yaml"));
                 group.throughput(Throughput::Bytes(stream.len() as u64));
-                group.bench_function(lab, |b| b.iter(|| render(&policy, black_box(&stream)).expect("a render")));
+                group.bench_function(lab, |b| {
+                    b.iter(|| render(&policy, black_box(&stream)).expect("a render"))
+                });
             }
         }
     }

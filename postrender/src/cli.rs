@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use datalab_policy::document::KIND;
 use datalab_policy::{DataLab, Diagnostics, Parsed, init};
 use datalab_postrender::diff::{Colours, unified};
-use datalab_postrender::{Rendered, hub_values, render};
+use datalab_postrender::{Change, Excerpt, Rendered, hub_values, render};
 
 /// Holds a rendered chart to a `DataLab` policy.
 ///
@@ -151,8 +151,8 @@ fn execute(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let rendered = render(&policy, &input)?;
-    report(&describe(&rendered, diff, summary, Colours::new(colours)));
-    log(log_file.as_ref(), &describe(&rendered, diff, true, Colours::new(false)));
+    report(&describe(&input, &rendered, diff, summary, Colours::new(colours)));
+    log(log_file.as_ref(), &describe(&input, &rendered, diff, true, Colours::new(false)));
     if check {
         return Ok(if rendered.changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -281,24 +281,20 @@ fn read_stdin() -> anyhow::Result<String> {
     })
 }
 
-fn describe(rendered: &Rendered, diff: bool, summary: bool, colours: Colours) -> String {
+fn describe(input: &str, rendered: &Rendered, diff: bool, summary: bool, colours: Colours) -> String {
     let mut out = String::new();
     if diff {
         for change in &rendered.changes {
-            out.push_str(&unified(
-                &change.title,
-                &change.before,
-                &change.after,
-                change.confidential,
-                colours,
-            ));
+            let (before, after) = (change.before.of(input), change.after.of(&rendered.output));
+            out.push_str(&unified(&change.title, before, after, change.confidential, colours));
         }
     }
     if summary {
         for line in &rendered.summary {
             let _ = writeln!(out, "{line}");
         }
-        let documents = rendered.changes.iter().filter(|change| !change.decoded).count();
+        let is_document = |change: &&Change| matches!(change.after, Excerpt::Bytes(_));
+        let documents = rendered.changes.iter().filter(is_document).count();
         let _ = writeln!(out, "{documents} documents changed");
     }
     for warning in &rendered.warnings {

@@ -10,7 +10,7 @@ mod spawner;
 mod table;
 mod values;
 
-pub use render::{Error, Rendered, hub_values, render};
+pub use render::{Change, Error, Excerpt, Rendered, hub_values, render};
 
 use datalab_yaml::{Editor, Path, Value};
 

@@ -36,17 +36,26 @@ pub fn role(policy: &DataLab, object: &Object, hub: Option<&Hub>) -> Role {
     }
 }
 
+/// Where the pod stands in an object of a kind; `None` for kinds without pods.
+fn pod_keys(kind: &str) -> Option<&'static [&'static str]> {
+    match kind {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            Some(&["spec", "template"])
+        }
+        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template"]),
+        "Pod" => Some(&[]),
+        _ => None,
+    }
+}
+
+/// Whether objects of a kind have pods.
+pub fn has_pods(kind: &str) -> bool {
+    pod_keys(kind).is_some()
+}
+
 /// The path of an object's pod, for kinds that have one.
 pub fn pod_path(object: &Object) -> Option<Path> {
-    let keys: &[&str] = match object.kind.as_str() {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
-            &["spec", "template"]
-        }
-        "CronJob" => &["spec", "jobTemplate", "spec", "template"],
-        "Pod" => &[],
-        _ => return None,
-    };
-    Some(keys.iter().fold(object.at.clone(), |path, key| path.join(*key)))
+    pod_keys(&object.kind).map(|keys| keys.iter().fold(object.at.clone(), |path, key| path.join(*key)))
 }
 
 /// Whether an existing object's pod template can be changed at all.
@@ -99,13 +108,8 @@ fn matches(placement: &Placement, hub: Option<&Hub>, object: &Object, value: &Va
     let wanted = &placement.r#match;
     wanted.chart.as_deref().is_none_or(|chart| charts(object, value, hub).iter().any(|name| name == chart))
         && wanted.component.as_deref().is_none_or(|component| {
-            let template = pod_path(object).map(|path| {
-                let below = &path.segments()[object.at.segments().len()..];
-                below.iter().fold(value, |value, segment| match segment {
-                    datalab_yaml::Segment::Key(key) => &value[key.as_str()],
-                    datalab_yaml::Segment::Index(i) => &value[*i],
-                })
-            });
+            let template =
+                pod_keys(&object.kind).map(|keys| keys.iter().fold(value, |value, key| &value[*key]));
             std::iter::once(value).chain(template).any(|holder| {
                 let labels = &holder["metadata"]["labels"];
                 labels["component"] == component || labels["app.kubernetes.io/component"] == component

@@ -1,13 +1,15 @@
 //! One pass: the stream of a chart in, the same stream held to the policy out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
+use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use datalab_policy::document::{DataLab, Enforcement};
 use datalab_policy::pod::{self, Conflict};
 use datalab_policy::{HubFacts, Requirements};
-use datalab_yaml::{Document, Editor, Location, Path, Value, emit, split};
+use datalab_yaml::{Document, Editor, Location, Path, Piece, Value, emit, split};
 use sha2::{Digest, Sha256};
 
 use crate::hub::{self, Hub, value_of};
@@ -33,19 +35,36 @@ pub struct Rendered {
     pub facts: Option<HubFacts>,
 }
 
-/// A document that changed.
+/// A document that changed, or what a Secret holds encoded.
 #[derive(Debug)]
 pub struct Change {
-    /// Kind and name of its objects; what was decoded from it, for the hub's values.
+    /// Kind and name of its objects.
     pub title: String,
-    /// As it was.
-    pub before: String,
-    /// As it is.
-    pub after: String,
-    /// Whether it is what a Secret's document holds encoded, not a document of the stream.
-    pub decoded: bool,
+    /// As it was, in the stream that came.
+    pub before: Excerpt,
+    /// As it is, in the stream that leaves.
+    pub after: Excerpt,
     /// Whether it may hold secrets, so that only changed lines may be shown.
     pub confidential: bool,
+}
+
+/// A part of a stream.
+#[derive(Debug)]
+pub enum Excerpt {
+    /// Its bytes.
+    Bytes(Range<usize>),
+    /// What was decoded from it.
+    Decoded(String),
+}
+
+impl Excerpt {
+    /// The text, of the stream that this is a part of.
+    pub fn of<'a>(&'a self, stream: &'a str) -> &'a str {
+        match self {
+            Excerpt::Bytes(bytes) => stream.get(bytes.clone()).unwrap_or_default(),
+            Excerpt::Decoded(text) => text,
+        }
+    }
 }
 
 /// Why a stream is not rendered.
@@ -111,57 +130,67 @@ pub fn render(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
     pass(policy, input).map_err(|error| error.located(input))
 }
 
+/// Finds the hub, then takes the stream document by document, so that no more than one is held at a time.
 fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
-    let marks_all = !policy.spec.labels.is_empty() || !policy.spec.annotations.is_empty();
-    let part = |kind: &str, body: &str| match kind {
-        "Deployment"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "ReplicaSet"
-        | "ReplicationController"
-        | "Job"
-        | "CronJob"
-        | "Pod"
-        | "Secret" => Part::Whole,
-        // The hub's is the one that we read.
-        "ConfigMap" if body.contains("jupyterhub_config.py") => Part::Whole,
-        kind if kind.ends_with("List") => Part::Whole,
-        _ if marks_all => Part::Metadata,
-        _ => Part::Nothing,
-    };
     let pieces = split(input).map_err(|error| Error::yaml(error, 0))?;
-    let mut manifests =
-        pieces.into_iter().map(|piece| Manifest::read(piece, part)).collect::<Result<Vec<_>, _>>()?;
-    let objects: Vec<Object> =
-        manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
-
+    let (mut manifests, objects) = hub_manifests(&pieces)?;
     let hub = hub::find(policy, &manifests, &objects)?;
-    let mut pass = Pass { policy, rendered: Rendered::default(), stops: Vec::new() };
-    let mut added = Vec::new();
+    let marks = Requirements {
+        labels: policy.spec.labels.clone(),
+        annotations: policy.spec.annotations.clone(),
+        ..Requirements::default()
+    };
+    let rendered =
+        Rendered { output: String::with_capacity(input.len() + input.len() / 8), ..Rendered::default() };
+    let mut pass =
+        Pass { policy, hub: hub.as_ref(), marks, rendered, stops: Vec::new(), seen: BTreeSet::new() };
+    let mut spares = BTreeMap::new();
     if let Some(hub) = &hub {
         pass.check_hub(hub)?;
-        added = pass.write_hub(hub, &mut manifests)?;
+        spares = pass.write_hub(hub, &mut manifests)?;
     }
-    for object in &objects {
-        pass.write_object(object, hub.as_ref(), &mut manifests);
+    let mut held: BTreeMap<usize, Manifest<'_>> =
+        manifests.into_iter().map(|manifest| (manifest.piece.offset, manifest)).collect();
+    for piece in pieces {
+        let manifest = match held.remove(&piece.offset) {
+            Some(manifest) => manifest,
+            None => Manifest::read(piece, |kind, _| pass.part(kind))?,
+        };
+        pass.write_manifest(manifest, &mut spares)?;
     }
+    spares.values().for_each(|spare| pass.add(spare));
     if !pass.stops.is_empty() {
         return Err(Error::new(pass.stops.join("\n")));
     }
-    // What a KRM function makes anew is one more item, not one more document.
-    if let Some(list) = manifests.iter_mut().find_map(Manifest::resource_list) {
-        for object in added.drain(..) {
-            list.append(&Path::ROOT.join("items"), object);
-        }
-    }
-    let mut rendered = pass.rendered;
-    write_stream(&manifests, &objects, &added, &mut rendered)?;
+    let Pass { mut rendered, seen, .. } = pass;
     if let Some(hub) = &hub {
         rendered.warnings.extend(hub::overrides(&hub.values));
-        rendered.summary.extend(unseen_hooks(hub, &objects));
+        rendered.summary.extend(unseen_hooks(hub, &seen));
         rendered.facts = Some(hub.facts.clone());
     }
     Ok(rendered)
+}
+
+/// The documents that a hub is found by, parsed, and their objects.
+fn hub_manifests<'a>(pieces: &[Piece<'a>]) -> Result<(Vec<Manifest<'a>>, Vec<Object>), Error> {
+    let part = |kind: &str, body: &str| match kind {
+        "Deployment" if body.contains("hub") => Part::Whole,
+        "ConfigMap" if body.contains("jupyterhub_config.py") => Part::Whole,
+        // All of them, as one without values must be named.
+        "Secret" => Part::Whole,
+        kind if kind.ends_with("List") => Part::Whole,
+        _ => Part::Nothing,
+    };
+    let mut manifests = Vec::new();
+    for piece in pieces {
+        let manifest = Manifest::read(piece.clone(), part)?;
+        // A hidden Secret is a comment.
+        if manifest.parsed.is_some() || piece.text.contains("# HIDDEN") {
+            manifests.push(manifest);
+        }
+    }
+    let objects = manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
+    Ok((manifests, objects))
 }
 
 /// The values of the one hub in a stream, and what is true of it, for a first policy. `None` if there is no hub.
@@ -170,16 +199,8 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
 /// As [`render`].
 pub fn hub_values(input: &str) -> Result<Option<(Value, HubFacts)>, Error> {
     let read = || {
-        let part = |kind: &str, _: &str| match kind {
-            "Deployment" | "Secret" | "ConfigMap" => Part::Whole,
-            kind if kind.ends_with("List") => Part::Whole,
-            _ => Part::Nothing,
-        };
         let pieces = split(input).map_err(|error| Error::yaml(error, 0))?;
-        let manifests =
-            pieces.into_iter().map(|piece| Manifest::read(piece, part)).collect::<Result<Vec<_>, _>>()?;
-        let objects: Vec<Object> =
-            manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i)).collect();
+        let (manifests, objects) = hub_manifests(&pieces)?;
         Ok(hub::find(&DataLab::default(), &manifests, &objects)?.map(|hub| (hub.values, hub.facts)))
     };
     read().map_err(|error: Error| error.located(input))
@@ -187,11 +208,27 @@ pub fn hub_values(input: &str) -> Result<Option<(Value, HubFacts)>, Error> {
 
 struct Pass<'a> {
     policy: &'a DataLab,
+    hub: Option<&'a Hub>,
+    /// Labels and annotations for every object.
+    marks: Requirements,
     rendered: Rendered,
     stops: Vec<String>,
+    /// Names of workloads that went by.
+    seen: BTreeSet<String>,
 }
 
 impl Pass<'_> {
+    /// How much of a document the policy concerns.
+    fn part(&self, kind: &str) -> Part {
+        if placement::has_pods(kind) || kind.ends_with("List") {
+            Part::Whole
+        } else if self.marks == Requirements::default() {
+            Part::Nothing
+        } else {
+            Part::Metadata
+        }
+    }
+
     fn check_hub(&self, hub: &Hub) -> Result<(), Error> {
         let facts = &hub.facts;
         if let Some(namespace) =
@@ -217,8 +254,12 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Writes the hub's values, the annotation that rolls it, and the spares. Gives the documents to add.
-    fn write_hub(&mut self, hub: &Hub, manifests: &mut [Manifest<'_>]) -> Result<Vec<Value>, Error> {
+    /// Writes the hub's values and the annotation that rolls it. Gives the spares to add, by name.
+    fn write_hub(
+        &mut self,
+        hub: &Hub,
+        manifests: &mut [Manifest<'_>],
+    ) -> Result<BTreeMap<String, Value>, Error> {
         let in_values = |error: datalab_yaml::Error| {
             let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
             let place =
@@ -248,9 +289,8 @@ impl Pass<'_> {
             }
             self.rendered.changes.push(Change {
                 title: format!("{} {}: values.yaml", hub.secret.kind, hub.secret.name),
-                before: hub.values_text.clone(),
-                after: text.clone(),
-                decoded: true,
+                before: Excerpt::Decoded(hub.values_text.clone()),
+                after: Excerpt::Decoded(text.clone()),
                 confidential: true,
             });
         }
@@ -266,41 +306,95 @@ impl Pass<'_> {
         }
 
         let secret = value_of(&hub.secret, manifests).cloned().unwrap_or_default();
-        let mut added = Vec::new();
+        let mut added = BTreeMap::new();
         for profile in placement::spare_profiles(self.policy) {
-            let name = spares::name(&profile, hub);
-            let there = manifests.iter().enumerate().flat_map(|(i, manifest)| manifest.objects(i));
-            if !there.into_iter().any(|object| object.kind == "StatefulSet" && object.name == name) {
-                added.push(spares::stateful_set(self.policy, &profile, hub, &values, &secret)?);
-            }
+            let spare = spares::stateful_set(self.policy, &profile, hub, &values, &secret)?;
+            added.insert(spares::name(&profile, hub), spare);
             self.rendered.summary.push(format!("spares of {}: {}", profile.slug, profile.spares));
         }
         Ok(added)
     }
 
+    /// Writes what the policy asks of a document's objects, and the document. Spares that it holds already are struck off.
+    fn write_manifest(
+        &mut self,
+        mut manifest: Manifest<'_>,
+        spares: &mut BTreeMap<String, Value>,
+    ) -> Result<(), Error> {
+        let objects = manifest.objects(0);
+        for object in &objects {
+            if object.kind == "StatefulSet" {
+                spares.remove(&object.name);
+            }
+            if let Some(parsed) = &mut manifest.parsed {
+                self.write_object(object, &mut parsed.editor);
+            }
+        }
+        // What a KRM function makes anew is one more item, not one more document.
+        if let Some(list) = manifest.resource_list() {
+            for spare in std::mem::take(spares).into_values() {
+                list.append(&Path::ROOT.join("items"), spare);
+            }
+        }
+        let (before, start) = (manifest.piece.text, self.rendered.output.len());
+        let after = manifest.write()?;
+        self.rendered.output.push_str(&after);
+        if after != before {
+            let names: Vec<_> =
+                objects.iter().map(|object| format!("{} {}", object.kind, object.name)).collect();
+            let from = manifest.piece.offset;
+            self.rendered.changes.push(Change {
+                title: names.join(", "),
+                before: Excerpt::Bytes(from..from + before.len()),
+                after: Excerpt::Bytes(start..self.rendered.output.len()),
+                confidential: objects
+                    .iter()
+                    .any(|object| matches!(object.kind.as_str(), "Secret" | "ConfigMap")),
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds a document to the end of the stream.
+    fn add(&mut self, document: &Value) {
+        let output = &mut self.rendered.output;
+        if !output.is_empty() && !output.ends_with('\n') {
+            output.push('\n');
+        }
+        output.push_str("---\n");
+        let start = output.len();
+        output.push_str(&emit(document));
+        let after = Excerpt::Bytes(start..output.len());
+        let title = format!("StatefulSet {}", document["metadata"]["name"].as_str().unwrap_or_default());
+        self.rendered.changes.push(Change {
+            title,
+            before: Excerpt::Bytes(0..0),
+            after,
+            confidential: false,
+        });
+    }
+
     /// Writes labels, and what a workload's pods require.
-    fn write_object(&mut self, object: &Object, hub: Option<&Hub>, manifests: &mut [Manifest<'_>]) {
-        let Some(parsed) = &mut manifests[object.manifest].parsed else { return };
-        let Some(value) = parsed.editor.get(&object.at).cloned() else { return };
-        if hub.is_some_and(|hub| hub.is_not_of(&value)) {
+    fn write_object(&mut self, object: &Object, editor: &mut Editor) {
+        let Some(value) = editor.get(&object.at) else { return };
+        if self.hub.is_some_and(|hub| hub.is_not_of(value)) {
             return;
         }
-        let spec = &self.policy.spec;
-        let marks = Requirements {
-            labels: spec.labels.clone(),
-            annotations: spec.annotations.clone(),
-            ..Requirements::default()
-        };
-        // An object has metadata as a pod has.
-        pod::write(&marks, &mut parsed.editor, &object.at);
-        let Some(pod) = placement::pod_path(object).filter(|path| *path != object.at || object.kind == "Pod")
-        else {
+        let Some(pod) = placement::pod_path(object) else {
+            // An object has metadata as a pod has.
+            pod::write(&self.marks, editor, &object.at);
             return;
         };
-
-        let role = placement::role(self.policy, object, hub);
-        let mut requirements = placement::requirements(self.policy, role, hub, object, &value);
-        if !placement::is_mutable(object, &value) {
+        self.seen.insert(object.name.clone());
+        let role = placement::role(self.policy, object, self.hub);
+        let mut requirements = placement::requirements(self.policy, role, self.hub, object, value);
+        let mutable = placement::is_mutable(object, value);
+        if role == Role::Placeholder {
+            let stop = placement::check_placeholder(object, value, &requirements);
+            self.stops.extend(stop.map(|conflict| conflict.message));
+        }
+        pod::write(&self.marks, editor, &object.at);
+        if !mutable {
             if requirements != Requirements::default() {
                 self.rendered.warnings.push(format!(
                     "Job {} is not placed: the pod template of a Job that exists cannot be changed",
@@ -310,16 +404,12 @@ impl Pass<'_> {
             return;
         }
         if object.kind != "Job" {
-            requirements.labels = marks.labels;
-            requirements.annotations = marks.annotations;
+            requirements.labels.clone_from(&self.marks.labels);
+            requirements.annotations.clone_from(&self.marks.annotations);
         }
-        let conflicts = pod::write(&requirements, &mut parsed.editor, &pod);
-        if let (Role::Puller, Some(hub)) = (role, hub) {
-            placement::write_puller(self.policy, hub, &mut parsed.editor, &pod);
-        }
-        if role == Role::Placeholder {
-            let stop = placement::check_placeholder(object, &value, &requirements);
-            self.stops.extend(stop.map(|conflict| conflict.message));
+        let conflicts = pod::write(&requirements, editor, &pod);
+        if let (Role::Puller, Some(hub)) = (role, self.hub) {
+            placement::write_puller(self.policy, hub, editor, &pod);
         }
         for conflict in conflicts {
             self.conflict(&format!("{} {}", object.kind, object.name), &conflict);
@@ -337,56 +427,11 @@ impl Pass<'_> {
     }
 }
 
-fn write_stream(
-    manifests: &[Manifest<'_>],
-    objects: &[Object],
-    added: &[Value],
-    rendered: &mut Rendered,
-) -> Result<(), Error> {
-    for (i, manifest) in manifests.iter().enumerate() {
-        let text = manifest.write()?;
-        if text != manifest.piece.text {
-            let names: Vec<_> = objects
-                .iter()
-                .filter(|object| object.manifest == i)
-                .map(|object| format!("{} {}", object.kind, object.name))
-                .collect();
-            rendered.changes.push(Change {
-                title: names.join(", "),
-                before: manifest.piece.text.to_owned(),
-                after: text.to_string(),
-                decoded: false,
-                confidential: names
-                    .iter()
-                    .any(|name| name.starts_with("Secret ") || name.starts_with("ConfigMap ")),
-            });
-        }
-        rendered.output.push_str(&text);
-    }
-    for document in added {
-        if !rendered.output.is_empty() && !rendered.output.ends_with('\n') {
-            rendered.output.push('\n');
-        }
-        let text = emit(document);
-        rendered.output.push_str("---\n");
-        rendered.output.push_str(&text);
-        rendered.changes.push(Change {
-            title: format!("StatefulSet {}", document["metadata"]["name"].as_str().unwrap_or_default()),
-            before: String::new(),
-            after: text,
-            decoded: false,
-            confidential: false,
-        });
-    }
-    Ok(())
-}
-
 /// Helm 3 keeps hooks to itself: the puller's, if the chart has one, is not in the stream.
-fn unseen_hooks(hub: &Hub, objects: &[Object]) -> Option<String> {
+fn unseen_hooks(hub: &Hub, seen: &BTreeSet<String>) -> Option<String> {
     let name = hub.name_of("hook-image-puller");
     let hook = &hub.values["prePuller"]["hook"];
-    let seen = objects.iter().any(|object| object.name == name);
-    (hook["enabled"] == true && !name.is_empty() && !seen).then(|| {
+    (hook["enabled"] == true && !name.is_empty() && !seen.contains(name)).then(|| {
         format!(
             "Helm 3 does not pass hooks to post-renderers: {name} and {} run where the chart puts them",
             hub.name_of("hook-image-awaiter")
