@@ -34,6 +34,8 @@ fn has_common_characters(text: &str) -> bool {
     let is_common = |b: u8| (b >= b' ') && (b != 0x7f) || (b == b'\n') || (b == b'\t');
     // Without a way out of the loop it takes many bytes at a time.
     text.bytes().fold(true, |all, b| all & is_common(b))
+        // The scanner takes every such byte for a byte order mark.
+        && text.bytes().next() != Some(0xef)
         && (text.is_ascii()
             || text.chars().all(|c| {
                 c.is_ascii()

@@ -69,6 +69,12 @@ fn every_case_of_the_reference_data() {
     eprintln!("{taken} of {}", text.lines().count());
 }
 
+#[test]
+fn a_first_character_like_a_byte_order_mark_is_left_to_the_scanner() {
+    assert!(!is_taken("\u{faff}: 1\n"));
+    assert!(is_taken("a: \u{faff}\n"));
+}
+
 /// Text that means something to YAML, mostly in the places where it does.
 fn fragment() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
@@ -165,6 +171,7 @@ fn fragment() -> impl Strategy<Value = &'static str> {
         "\u{85}",
         "\u{2028}",
         "\u{feff}",
+        "\u{faff}",
         "\u{7}",
         "\u{ffff}",
         "\u{7f}",
