@@ -5,6 +5,7 @@
 
 mod cache;
 pub mod chart;
+pub mod generate;
 pub mod cluster;
 pub mod markdown;
 pub mod meaning;

@@ -3,12 +3,12 @@
 //!
 //! The edits: a label on every object and pod, node affinity and a toleration on every pod.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use datalab_tests::generate::stream;
 use datalab_tests::{output, root, tools};
 
 /// Pairs of runs that count, after one that does not.
@@ -97,33 +97,4 @@ fn timed(command: &mut Command, stream: &str) -> Result<(Duration, String)> {
 fn say(line: &str) -> Result<()> {
     use std::io::Write as _;
     Ok(writeln!(std::io::stdout(), "{line}")?)
-}
-
-/// Documents in the shape of charts, two of five with pods.
-fn stream(size: usize) -> String {
-    let mut out = String::new();
-    for i in 0.. {
-        if out.len() >= size {
-            break;
-        }
-        let (kind, version) = if i % 5 < 2 { ("Deployment", "apps/v1") } else { ("Service", "v1") };
-        let _ = write!(
-            out,
-            "---\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: part-{i}\n  labels:\n    app: part-{i}\n    chart: \
-             bench-1.0.0\nspec:\n"
-        );
-        if kind == "Service" {
-            out.push_str("  type: ClusterIP\n  ports:\n    - name: http\n      port: 80\n      targetPort: http\n");
-        } else {
-            let _ = write!(
-                out,
-                "  replicas: 2\n  selector:\n    matchLabels:\n      app: part-{i}\n  template:\n    metadata:\n      labels:\n        \
-                 app: part-{i}\n    spec:\n      containers:\n        - name: part\n          image: \
-                 \"registry.example.org/part:1.2.3\"\n          args:\n            - --port=8080\n          env:\n            \
-                 - name: MODE\n              value: production\n          resources:\n            requests:\n              \
-                 cpu: 100m\n              memory: 128Mi\n"
-            );
-        }
-    }
-    out
 }
