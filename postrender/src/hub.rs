@@ -70,12 +70,9 @@ pub fn find(policy: &DataLab, manifests: &[Manifest<'_>], objects: &[Object]) ->
             let mut hub = read(deployment, reference, manifests, objects)?;
             let owner_of = |object: &Object| value_of(object, manifests).map(owner);
             let own = owner_of(deployment);
-            hub.others = deployments
-                .iter()
-                .map(|(object, _)| owner_of(object))
-                .filter(|owner| *owner != own)
-                .flatten()
-                .collect();
+            let owners = deployments.iter().filter_map(|(object, _)| owner_of(object));
+            hub.others =
+                owners.filter(|owner| Some(owner) != own.as_ref() && !owner.contains(&Value::Null)).collect();
             Ok(Some(hub))
         }
         ([], _, Some(name)) => Err(Error::new(format!(
