@@ -109,12 +109,11 @@ impl<'a> Manifest<'a> {
     /// The piece with its edits.
     pub fn write(&self) -> Result<std::borrow::Cow<'a, str>, Error> {
         let Some(Parsed { document, editor }) = &self.parsed else { return Ok(self.piece.text.into()) };
-        let edits = editor.edits();
-        if edits.is_empty() {
+        if editor.edits().is_empty() {
             return Ok(self.piece.text.into());
         }
         let start = self.piece.offset + self.piece.body.start;
-        let body = document.apply(edits).map_err(|error| Error::yaml(error, start))?;
+        let body = document.write(editor).map_err(|error| Error::yaml(error, start))?;
         let (before, after) =
             (&self.piece.text[..self.piece.body.start], &self.piece.text[self.piece.body.end..]);
         Ok([before, &body, after].concat().into())

@@ -278,11 +278,10 @@ impl Pass<'_> {
         ));
         self.rendered.summary.extend(findings.done);
 
-        let (values, edits) = editor.finish();
         let mut text = hub.values_text.clone();
-        if !edits.is_empty() {
+        if !editor.edits().is_empty() {
             text = Document::parse(&hub.values_text)
-                .and_then(|document| document.apply(&edits))
+                .and_then(|document| document.write(&editor))
                 .map_err(in_values)?;
             if let Some(parsed) = &mut manifests[hub.secret.manifest].parsed {
                 parsed.editor.set(&hub.values_path(), BASE64.encode(&text).into());
@@ -308,7 +307,7 @@ impl Pass<'_> {
         let secret = value_of(&hub.secret, manifests).cloned().unwrap_or_default();
         let mut added = BTreeMap::new();
         for profile in placement::spare_profiles(self.policy) {
-            let spare = spares::stateful_set(self.policy, &profile, hub, &values, &secret)?;
+            let spare = spares::stateful_set(self.policy, &profile, hub, editor.value(), &secret)?;
             added.insert(spares::name(&profile, hub), spare);
             self.rendered.summary.push(format!("spares of {}: {}", profile.slug, profile.spares));
         }

@@ -5,8 +5,8 @@
 
 mod cache;
 pub mod chart;
-pub mod generate;
 pub mod cluster;
+pub mod generate;
 pub mod markdown;
 pub mod meaning;
 pub mod oracle;

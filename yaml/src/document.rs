@@ -4,7 +4,7 @@ use crate::events::{Id, Kind, Style, Tree};
 use crate::read::Reader;
 use crate::resolve::{Tag, is_merge};
 use crate::splice;
-use crate::{Edit, Error, Location, Path, Segment, Value};
+use crate::{Edit, Editor, Error, Location, Path, Segment, Value};
 
 /// One YAML document with the byte span of everything in it.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl<'a> Document<'a> {
     /// Refuses to edit what an alias, a merge key or a duplicate key makes ambiguous.
     pub fn apply(&self, edits: &[Edit]) -> Result<String, Error> {
         splice::apply(self, edits)
+    }
+
+    /// The text with an editor's changes, as [`Document::apply`] gives it. The editor started from this document's value.
+    pub fn write(&self, editor: &Editor) -> Result<String, Error> {
+        splice::apply_expecting(self, editor.edits(), editor.value())
     }
 
     /// Whether this is the document's value.

@@ -14,13 +14,17 @@ use crate::read::Reader;
 use crate::{Document, Edit, Error, Op, Path, Segment, text};
 
 pub fn apply(document: &Document, edits: &[Edit]) -> Result<String, Error> {
+    let mut expected = document.value()?;
+    apply_to(&mut expected, edits)?;
+    apply_expecting(document, edits, &expected)
+}
+
+/// The text with the edits, which must mean `expected`.
+pub fn apply_expecting(document: &Document, edits: &[Edit], expected: &Value) -> Result<String, Error> {
     if edits.is_empty() {
         return Ok(document.text().to_owned());
     }
     reject_overlaps(edits)?;
-    let mut expected = document.value()?;
-    apply_to(&mut expected, edits)?;
-
     let mut splicer = Splicer {
         document,
         text: document.text(),
@@ -28,11 +32,11 @@ pub fn apply(document: &Document, edits: &[Edit]) -> Result<String, Error> {
         patches: Vec::new(),
         layout: OnceCell::new(),
     };
-    splicer.plan(edits, &expected)?;
+    splicer.plan(edits, expected)?;
     let edited = splicer.splice()?;
 
     let check = Document::parse(&edited).map_err(|e| bug(edits, &format!("it does not parse: {e}")))?;
-    if check.is(&expected) { Ok(edited) } else { Err(bug(edits, "it means something else")) }
+    if check.is(expected) { Ok(edited) } else { Err(bug(edits, "it means something else")) }
 }
 
 fn bug(edits: &[Edit], what: &str) -> Error {

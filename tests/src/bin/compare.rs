@@ -23,7 +23,11 @@ fn main() -> Result<()> {
     std::fs::write(folder.path().join("stream.yaml"), &stream)?;
     let program = root().join(format!("target/release/datalab-postrender{}", std::env::consts::EXE_SUFFIX));
     let program = std::env::var_os("DATALAB_POSTRENDER").map_or(program, Into::into);
-    ensure!(program.is_file(), "build it first: cargo build --release -p datalab-postrender ({})", program.display());
+    ensure!(
+        program.is_file(),
+        "build it first: cargo build --release -p datalab-postrender ({})",
+        program.display()
+    );
     let ours = || {
         let mut command = Command::new(&program);
         command.arg("--policy").arg(root().join("tests/policies/without-hub.yaml"));
@@ -73,7 +77,12 @@ fn compare(name: &str, ours: &dyn Fn() -> Command, theirs: &dyn Fn() -> Command,
         let (mine, edited) = timed(&mut ours(), stream)?;
         let (other, edited_by_them) = timed(&mut theirs(), stream).with_context(|| name.to_owned())?;
         let count = |text: &str| text.matches(LABEL.1).count();
-        ensure!(count(&edited) == count(&edited_by_them), "{name} edits {} places, not {}", count(&edited_by_them), count(&edited));
+        ensure!(
+            count(&edited) == count(&edited_by_them),
+            "{name} edits {} places, not {}",
+            count(&edited_by_them),
+            count(&edited)
+        );
         if pair > 0 {
             times.push((mine, other));
         }
@@ -85,7 +94,9 @@ fn compare(name: &str, ours: &dyn Fn() -> Command, theirs: &dyn Fn() -> Command,
     let mine = median(times.iter().map(|(mine, _)| mine.as_secs_f64() * 1e3).collect());
     let other = median(times.iter().map(|(_, other)| other.as_secs_f64() * 1e3).collect());
     let ratio = median(times.iter().map(|(mine, other)| other.as_secs_f64() / mine.as_secs_f64()).collect());
-    say(&format!("datalab-postrender {mine:.1} ms, {name} {other:.1} ms: {ratio:.1} times as fast (medians of {PAIRS} pairs)"))
+    say(&format!(
+        "datalab-postrender {mine:.1} ms, {name} {other:.1} ms: {ratio:.1} times as fast (medians of {PAIRS} pairs)"
+    ))
 }
 
 fn timed(command: &mut Command, stream: &str) -> Result<(Duration, String)> {
