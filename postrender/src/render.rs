@@ -158,7 +158,9 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
         };
         pass.write_manifest(manifest, &mut spares)?;
     }
-    spares.values().for_each(|spare| pass.add(spare));
+    for spare in spares.values() {
+        pass.add(spare);
+    }
     if !pass.stops.is_empty() {
         return Err(Error::new(pass.stops.join("\n")));
     }

@@ -56,7 +56,7 @@ fn bench(c: &mut Criterion) {
                 let policy = policy(&format!("examples/{lab}/datalab.yaml"));
                 group.throughput(Throughput::Bytes(stream.len() as u64));
                 group.bench_function(lab, |b| {
-                    b.iter(|| render(&policy, black_box(&stream)).expect("a render"))
+                    b.iter(|| render(&policy, black_box(&stream)).expect("a render"));
                 });
             }
         }

@@ -1,5 +1,7 @@
 //! What the post-renderer does to whole streams: nothing but what the policy asks for, once, in any style of YAML.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -49,8 +51,8 @@ fn differences(before: &Value, after: &Value, at: &Path, found: &mut Vec<Path>) 
             }
         }
         (Value::Array(before), Value::Array(after)) if before.len() <= after.len() => {
-            for i in 0..after.len() {
-                differences(before.get(i).unwrap_or(&Value::Null), &after[i], &at.join(i), found);
+            for (i, after) in after.iter().enumerate() {
+                differences(before.get(i).unwrap_or(&Value::Null), after, &at.join(i), found);
             }
         }
         _ => found.push(at.clone()),
@@ -190,6 +192,7 @@ fn helm_reads_the_expected_objects() -> Result<()> {
 }
 
 /// One way to lay out YAML.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Clone, Copy, Debug)]
 struct Style {
     indent: usize,
@@ -290,7 +293,7 @@ impl Style {
             Value::Object(map) if !map.is_empty() && depth < self.flow_from => {
                 for (i, (key, value)) in self.entries(map).into_iter().enumerate() {
                     if self.comments && i % 3 == 1 {
-                        out.push_str(&format!("{pad}# about {}\n", key.replace(['\n', '\r'], " ")));
+                        let _ = writeln!(out, "{pad}# about {}", key.replace(['\n', '\r'], " "));
                     }
                     let plain = key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_uppercase())
                         && key.len() > 3;
@@ -299,13 +302,13 @@ impl Style {
                     } else {
                         self.scalar(&Value::String(key.clone()))
                     };
-                    out.push_str(&format!("{pad}{key}:"));
+                    let _ = write!(out, "{pad}{key}:");
                     self.below(value, depth + 1, column, out);
                 }
             }
             Value::Array(items) if !items.is_empty() && depth < self.flow_from => {
                 for item in items {
-                    out.push_str(&format!("{pad}-"));
+                    let _ = write!(out, "{pad}-");
                     match item {
                         Value::Object(map) if !map.is_empty() && depth + 1 < self.flow_from => {
                             let mut inner = String::new();
@@ -323,7 +326,9 @@ impl Style {
                     }
                 }
             }
-            _ => out.push_str(&format!("{pad}{}\n", self.flow(value))),
+            _ => {
+                let _ = writeln!(out, "{pad}{}", self.flow(value));
+            }
         }
     }
 
@@ -338,7 +343,7 @@ impl Style {
             let flush = matches!(value, Value::Array(_)) && !self.indented_lists;
             self.block(value, depth, if flush { column } else { column + self.indent }, out);
         } else {
-            out.push_str(&format!(" {}\n", self.flow(value)));
+            let _ = writeln!(out, " {}", self.flow(value));
         }
     }
 
