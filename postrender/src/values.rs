@@ -183,13 +183,17 @@ impl Change<'_> {
             if name == "image_pull_secrets" { bare_names(new, self.traits.get(name)) } else { new };
         let path = self.level.path(name);
         let offset = self.level.offset(name, editor.value());
-        for (i, (old, new)) in old.iter().zip(&new).enumerate().take(offset) {
-            if old != new && name == "volume_mounts" {
-                let message =
-                    format!("{} is already the mount path of one of singleuser.extraFiles", new["mountPath"]);
-                let path = ["singleuser", "extraFiles"].into_iter().collect();
-                findings.conflicts.push((place.to_owned(), Conflict { rule: "mounts", path, message }));
-                debug_assert!(i < offset);
+        if name == "volume_mounts" {
+            for (i, (old, new)) in old.iter().zip(&new).enumerate().filter(|(_, (old, new))| old != new) {
+                findings.warnings.extend(moved(old, new).map(|moved| format!("{place}: {moved}")));
+                if i < offset {
+                    let path = ["singleuser", "extraFiles"].into_iter().collect();
+                    let message = format!(
+                        "{} is already the mount path of one of singleuser.extraFiles",
+                        new["mountPath"]
+                    );
+                    findings.conflicts.push((place.to_owned(), Conflict { rule: "mounts", path, message }));
+                }
             }
         }
         let own = new.get(offset..).unwrap_or_default();
@@ -350,9 +354,7 @@ fn replace_home(everyone: &Requirements, editor: &mut Editor, findings: &mut Fin
     let users = mounts_of(values, volume["name"].as_str().unwrap_or_default());
     let covered = |path: &str| everyone.volumes.iter().any(|volume| volume.mount_path == path);
     for (place, mount_path) in users.into_iter().filter(|(_, path)| !covered(path)) {
-        let same_source =
-            home.source.as_object().is_some_and(|source| source.iter().all(|(k, v)| volume[k] == *v));
-        if !(same_source && volume["name"] == home.name.as_str()) {
+        if !(has(&volume, &home.source) && volume["name"] == home.name.as_str()) {
             let message = format!(
                 "mount {:?} takes the place of the chart's home volume {}, which {place} also mounts at {mount_path}; \
                  add a mount for {mount_path} to the policy, or take it out of the chart's values",
@@ -361,6 +363,9 @@ fn replace_home(everyone: &Requirements, editor: &mut Editor, findings: &mut Fin
             let path = ["singleuser", "storage"].into_iter().collect();
             findings.conflicts.push(("every server".into(), Conflict { rule: "mounts", path, message }));
         }
+    }
+    if has(&volume, &home.source) {
+        findings.warnings.extend(moved(&mount, &home.mount()));
     }
     let kind = storage["type"].as_str().unwrap_or_default().to_owned();
     findings.done.push(format!("homes: {} in place of the chart's {kind} claims", home.name));
@@ -379,6 +384,22 @@ fn label_claims(policy: &DataLab, editor: &mut Editor) {
             editor.set(&path, value.as_str().into());
         }
     }
+}
+
+/// Whether a volume has a source.
+fn has(volume: &Value, source: &Value) -> bool {
+    source.as_object().is_some_and(|source| source.iter().all(|(kind, fields)| volume[kind] == *fields))
+}
+
+/// Folders of users that the policy names unlike the chart: the old ones stay behind.
+fn moved(old: &Value, new: &Value) -> Option<String> {
+    let (was, is) = (old["subPath"].as_str()?, new["subPath"].as_str()?);
+    (was != is && was.contains('{') && is.contains('{')).then(|| {
+        format!(
+            "{} was the folder {was:?} of its volume and becomes {is:?}: what users have there stays behind unless it is moved",
+            new["mountPath"].as_str().unwrap_or_default()
+        )
+    })
 }
 
 /// Who else mounts a volume: the place in the values, and the mount path.
