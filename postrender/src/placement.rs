@@ -3,7 +3,7 @@
 use datalab_policy::document::{
     DataLab, NodeSelectorRequirement, OnePodPerNode, Placement, Profile, Resources,
 };
-use datalab_policy::pod::{self, Conflict};
+use datalab_policy::pod;
 use datalab_policy::requirements::compile_placement;
 use datalab_policy::{Requirements, User, compile};
 use datalab_yaml::{Editor, Path, Value};
@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::hub::Hub;
 use crate::manifest::{FILENAME_ANNOTATION, Object};
-use crate::spares;
+use crate::values::NODE_TERMS;
+use crate::{assign, spares};
 
 /// What a workload is to the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,55 +149,39 @@ fn chart_of_file(file: &str) -> Option<&str> {
     file.split("/templates/").next()?.rsplit('/').next()
 }
 
-/// Pullers go to the users' nodes, all of them: one node selector term for each profile's.
+/// Pullers go to the users' nodes, all of them: each of today's node selector terms, held to each profile's nodes.
 pub fn write_puller(policy: &DataLab, hub: &Hub, editor: &mut Editor, pod: &Path) {
     let profiles = policy.profiles();
-    let all: Vec<Requirements> =
-        profiles.iter().map(|profile| compile(policy, &hub.facts, User::Template, Some(profile))).collect();
+    let all = profiles.iter().map(|profile| compile(policy, &hub.facts, User::Template, Some(profile)));
     let mut tolerations = Requirements::default();
-    for requirements in &all {
-        tolerations.tolerations.extend(requirements.tolerations.iter().cloned());
-    }
-    pod::write(&tolerations, editor, pod);
-
-    let mut alternatives: Vec<&[NodeSelectorRequirement]> = Vec::new();
-    for requirements in &all {
-        if !alternatives.contains(&requirements.nodes.as_slice()) {
-            alternatives.push(&requirements.nodes);
+    let mut alternatives: Vec<Vec<NodeSelectorRequirement>> = Vec::new();
+    for requirements in all {
+        tolerations.tolerations.extend(requirements.tolerations);
+        if !alternatives.contains(&requirements.nodes) {
+            alternatives.push(requirements.nodes);
         }
     }
-    if alternatives.iter().any(|nodes| nodes.is_empty()) {
+    pod::write(&tolerations, editor, pod);
+    // A profile that runs anywhere wants its images everywhere.
+    if alternatives.iter().any(Vec::is_empty) {
         return;
     }
-    let terms = [
-        "spec",
-        "affinity",
-        "nodeAffinity",
-        "requiredDuringSchedulingIgnoredDuringExecution",
-        "nodeSelectorTerms",
-    ]
-    .into_iter()
-    .fold(pod.clone(), |path, key| path.join(key));
+
+    let terms = NODE_TERMS.into_iter().fold(pod.join("spec"), |path, key| path.join(key));
     let existing = editor.get(&terms).and_then(Value::as_array).cloned().unwrap_or_default();
-    let pods: Vec<Value> = if existing.is_empty() { vec![json!({})] } else { existing.clone() };
     let selector = editor.get(&pod.join("spec").join("nodeSelector")).cloned().unwrap_or_default();
+    let obeys = |term: &Value| {
+        alternatives.iter().any(|nodes| held(Some(term), nodes, &selector).as_ref() == Some(term))
+    };
+    if !existing.is_empty() && existing.iter().all(obeys) {
+        return;
+    }
+    let today: Vec<Option<&Value>> =
+        if existing.is_empty() { vec![None] } else { existing.iter().map(Some).collect() };
     let mut new = Vec::new();
-    for term in pods {
-        // Each of today's terms, held to each profile's nodes.
-        let held = alternatives.iter().filter_map(|nodes| {
-            let terms = if existing.is_empty() { json!([]) } else { json!([term]) };
-            let mut one = Editor::new(json!({"metadata": {}, "spec": {
-                "nodeSelector": selector,
-                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}},
-            }}));
-            let requirements = Requirements { nodes: nodes.to_vec(), ..Requirements::default() };
-            // A profile on other nodes than the chart's selector has is not reached by this puller anyhow.
-            let conflicts = pod::write(&requirements, &mut one, &Path::ROOT);
-            let affinity = &one.value()["spec"]["affinity"]["nodeAffinity"];
-            let term = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0].clone();
-            conflicts.is_empty().then_some(term)
-        });
-        for term in held {
+    for term in today {
+        for term in alternatives.iter().filter_map(|nodes| held(term, nodes, &selector)) {
+            // The node selector alone is strict enough.
             if term.is_null() {
                 return;
             }
@@ -205,36 +190,36 @@ pub fn write_puller(policy: &DataLab, hub: &Hub, editor: &mut Editor, pod: &Path
             }
         }
     }
-    // A second pass finds each of its terms held to some profile already.
-    let done = !existing.is_empty() && existing.iter().all(|term| {
-        alternatives.iter().any(|nodes| {
-            let mut one = Editor::new(json!({"metadata": {}, "spec": {
-                "nodeSelector": selector,
-                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}},
-            }}));
-            let requirements = Requirements { nodes: nodes.to_vec(), ..Requirements::default() };
-            pod::write(&requirements, &mut one, &Path::ROOT).is_empty() && one.finish().1.is_empty()
-        })
-    });
-    if !new.is_empty() && !done {
-        crate::assign(editor, &terms, &Value::Array(new));
+    if !new.is_empty() {
+        assign(editor, &terms, &Value::Array(new));
     }
 }
 
-/// Placeholders that nobody can evict would hold their nodes for ever.
-pub fn check_placeholder(object: &Object, value: &Value, requirements: &Requirements) -> Option<Conflict> {
+/// A node selector term held to some nodes, or a new one; null if none is needed, `None` if they contradict: then the chart's
+/// puller does not reach those nodes anyhow.
+fn held(term: Option<&Value>, nodes: &[NodeSelectorRequirement], selector: &Value) -> Option<Value> {
+    let mut pod = Editor::new(json!({"metadata": {}, "spec": {"nodeSelector": selector}}));
+    let terms: Path = std::iter::once("spec").chain(NODE_TERMS).collect();
+    if let Some(term) = term {
+        pod.append(&terms, term.clone());
+    }
+    let requirements = Requirements { nodes: nodes.to_vec(), ..Requirements::default() };
+    let conflicts = pod::write(&requirements, &mut pod, &Path::ROOT);
+    conflicts.is_empty().then(|| pod.get(&terms.join(0)).cloned().unwrap_or_default())
+}
+
+/// What is wrong with placeholders that nobody can evict: they would hold their nodes for ever.
+pub fn check_placeholder(object: &Object, value: &Value, requirements: &Requirements) -> Option<String> {
     let replicas = value["spec"]["replicas"].as_i64().unwrap_or(1);
     let priority = &value["spec"]["template"]["spec"]["priorityClassName"];
     let alone = requirements.isolation.is_some_and(|(mode, _)| mode == OnePodPerNode::Required);
-    (alone && replicas > 0 && priority.is_null()).then(|| Conflict {
-        rule: "isolation",
-        path: object.at.join("spec").join("template").join("spec").join("priorityClassName"),
-        message: format!(
+    (alone && replicas > 0 && priority.is_null()).then(|| {
+        format!(
             "StatefulSet {} holds {replicas} nodes without a priority class: with one pod per node nobody could evict its \
              placeholders, and they would block their nodes for ever; set scheduling.podPriority.enabled: true, or \
              scheduling.userPlaceholder.replicas: 0",
             object.name
-        ),
+        )
     })
 }
 

@@ -391,8 +391,7 @@ impl Pass<'_> {
         let mut requirements = placement::requirements(self.policy, role, self.hub, object, value);
         let mutable = placement::is_mutable(object, value);
         if role == Role::Placeholder {
-            let stop = placement::check_placeholder(object, value, &requirements);
-            self.stops.extend(stop.map(|conflict| conflict.message));
+            self.stops.extend(placement::check_placeholder(object, value, &requirements));
         }
         pod::write(&self.marks, editor, &object.at);
         if !mutable {

@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::spawner::{CHART_VALUES, Traits, home_volume, inherited, sorted_keys, sorted_values};
 use crate::{assign, table};
 
-const NODE_TERMS: [&str; 4] =
+/// Where node selector terms stand in a pod's spec.
+pub const NODE_TERMS: [&str; 4] =
     ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 const ANTI_REQUIRED: [&str; 3] =
     ["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
