@@ -21,6 +21,9 @@ const ANTI_REQUIRED: [&str; 3] =
 const ANTI_PREFERRED: [&str; 3] =
     ["affinity", "podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution"];
 
+/// Where the notebook container stands in a pod.
+const CONTAINER: [&str; 3] = ["spec", "containers", "0"];
+
 /// What the hub writer found beside its edits.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -121,17 +124,10 @@ fn mend(
         ("volumes", &["volumes"][..]),
         ("image_pull_secrets", &["imagePullSecrets"][..]),
     ] {
-        change.list(name, "extra_pod_config", &["spec"], keys, editor, findings, place);
+        change.list(name, "extra_pod_config", &["spec"], keys, editor);
     }
-    change.list(
-        "volume_mounts",
-        "extra_container_config",
-        &["spec", "containers", "0"],
-        &["volumeMounts"],
-        editor,
-        findings,
-        place,
-    );
+    change.check_mounts(editor.value(), place, findings);
+    change.list("volume_mounts", "extra_container_config", &CONTAINER, &["volumeMounts"], editor);
     change.mapping("extra_labels", &["metadata", "labels"], editor);
     change.mapping("extra_annotations", &["metadata", "annotations"], editor);
     change.environment(editor);
@@ -155,17 +151,7 @@ struct Change<'a> {
 
 impl Change<'_> {
     /// A list of the pod spec or container: where `extra_*_config` replaces it, there; else in its trait.
-    #[expect(clippy::too_many_arguments, reason = "one place, named at each call")]
-    fn list(
-        &self,
-        name: &str,
-        config: &str,
-        parent: &[&str],
-        keys: &[&str],
-        editor: &mut Editor,
-        findings: &mut Findings,
-        place: &str,
-    ) {
+    fn list(&self, name: &str, config: &str, parent: &[&str], keys: &[&str], editor: &mut Editor) {
         let all: Vec<_> = parent.iter().chain(keys).copied().collect();
         let (old, new) = (descend(self.old, &all), descend(self.new, &all));
         if old == new {
@@ -184,19 +170,6 @@ impl Change<'_> {
             if name == "image_pull_secrets" { bare_names(new, self.traits.get(name)) } else { new };
         let path = self.level.path(name);
         let offset = self.level.offset(name, editor.value());
-        if name == "volume_mounts" {
-            for (i, (old, new)) in old.iter().zip(&new).enumerate().filter(|(_, (old, new))| old != new) {
-                findings.warnings.extend(moved(old, new).map(|moved| format!("{place}: {moved}")));
-                if i < offset {
-                    let path = ["singleuser", "extraFiles"].into_iter().collect();
-                    let message = format!(
-                        "{} is already the mount path of one of singleuser.extraFiles",
-                        new["mountPath"]
-                    );
-                    findings.conflicts.push((place.to_owned(), Conflict { rule: "mounts", path, message }));
-                }
-            }
-        }
         let own = new.get(offset..).unwrap_or_default();
         // A mapping merges from level to level, so only what differs is written.
         if let Value::Object(existing) = self.existing(name, editor) {
@@ -205,7 +178,8 @@ impl Change<'_> {
             for (i, item) in own.iter().enumerate() {
                 match keys.get(i) {
                     Some(key) if before.get(i) != Some(item) => {
-                        assign_merged(editor, &path.join(*key), &before[i], item);
+                        let before = before.get(i).unwrap_or(&Value::Null);
+                        assign_merged(editor, &path.join(*key), before, item);
                     }
                     Some(_) => {}
                     None => editor.set(&free_key(editor, &path, item), item.clone()),
@@ -214,6 +188,22 @@ impl Change<'_> {
             return;
         }
         assign(editor, &path, &Value::Array(own.to_vec()));
+    }
+
+    /// Reports folders of users that move, and mounts that stand where the chart's files do.
+    fn check_mounts(&self, values: &Value, place: &str, findings: &mut Findings) {
+        let mounts = |pod| sorted_values(&descend(pod, &CONTAINER)["volumeMounts"]);
+        let offset = self.level.offset("volume_mounts", values);
+        let pairs = mounts(self.old).into_iter().zip(mounts(self.new)).enumerate();
+        for (i, (old, new)) in pairs.filter(|(_, (old, new))| old != new) {
+            findings.warnings.extend(moved(&old, &new).map(|moved| format!("{place}: {moved}")));
+            if i < offset {
+                let path = ["singleuser", "extraFiles"].into_iter().collect();
+                let message =
+                    format!("{} is already the mount path of one of singleuser.extraFiles", new["mountPath"]);
+                findings.conflicts.push((place.to_owned(), Conflict { rule: "mounts", path, message }));
+            }
+        }
     }
 
     /// The trait in the form that it has when this level is written: in the chart's values its own part.
@@ -304,7 +294,15 @@ impl Change<'_> {
                         quantity.as_ref().map(|q| q.to_string().into()),
                     ),
                 };
-                editor.set(&path, value.unwrap_or_default());
+                match value {
+                    // In the chart's mappings null is a value.
+                    None if self.level.chart.is_some()
+                        && (in_extra || !matches!(name.as_str(), "memory" | "cpu")) =>
+                    {
+                        editor.remove(&path);
+                    }
+                    value => editor.set(&path, value.unwrap_or_default()),
+                }
             }
         }
     }
