@@ -457,6 +457,8 @@ fn write_profiles(
     findings: &mut Findings,
 ) {
     let list: Path = ["singleuser", "profileList"].into_iter().collect();
+    // Profiles are no traits: writing them leaves these as they are.
+    let chart = Traits::of_chart(editor.value());
     let mut known = Vec::new();
     for (at, chart_profile) in entries(&list, editor.value()) {
         let slug = slug_of(&chart_profile);
@@ -465,7 +467,7 @@ fn write_profiles(
             if chart_profile["slug"].is_null() {
                 editor.set(&at.join("slug"), slug.as_str().into());
             }
-            write_profile(policy, facts, profile, &at, editor, findings);
+            write_profile(policy, facts, profile, &chart, &at, editor, findings);
         } else if policy.spec.hub.unknown_profiles == UnknownProfiles::Keep {
             findings.warnings.push(format!(
                 "profile {slug:?} is the chart's own and not in the policy: it is kept as it is \
@@ -500,7 +502,7 @@ fn write_profiles(
             list.join(index)
         };
         findings.done.push(format!("profile {}: added", profile.slug));
-        write_profile(policy, facts, profile, &at, editor, findings);
+        write_profile(policy, facts, profile, &chart, &at, editor, findings);
     }
 }
 
@@ -529,6 +531,7 @@ fn write_profile(
     policy: &DataLab,
     facts: &HubFacts,
     profile: &Profile,
+    chart: &Traits,
     at: &Path,
     editor: &mut Editor,
     findings: &mut Findings,
@@ -543,13 +546,16 @@ fn write_profile(
     let requirements = compile(policy, facts, User::Template, Some(profile));
     let place = format!("profile {:?}", profile.slug);
     let over = Level::over(at.join("kubespawner_override"));
-    let mut traits = Traits::of_chart(editor.value());
-    traits.override_with(editor.get(&over.at).unwrap_or(&Value::Null));
-    mend(&requirements, &traits, &over, editor, &place, findings);
+    let overridden = |editor: &Editor| {
+        let mut traits = chart.clone();
+        traits.override_with(editor.get(&over.at).unwrap_or(&Value::Null));
+        traits
+    };
+    mend(&requirements, &overridden(editor), &over, editor, &place, findings);
 
-    let mut traits = Traits::of_chart(editor.value());
-    traits.override_with(editor.get(&over.at).unwrap_or(&Value::Null));
-    for (at, name, unlisted) in choices(at, editor) {
+    let choices = choices(at, editor);
+    let traits = if choices.is_empty() { Traits::default() } else { overridden(editor) };
+    for (at, name, unlisted) in choices {
         let place = format!("{place}, {name}");
         let mut traits = traits.clone();
         traits.override_with(editor.get(&at).unwrap_or(&Value::Null));
