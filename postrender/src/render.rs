@@ -149,8 +149,12 @@ fn pass(policy: &DataLab, input: &str) -> Result<Rendered, Error> {
         pass.check_hub(hub)?;
         spares = pass.write_hub(hub, &mut manifests)?;
     }
-    let mut held: BTreeMap<usize, Manifest<'_>> =
-        manifests.into_iter().map(|manifest| (manifest.piece.offset, manifest)).collect();
+    // What was only looked at for a hidden Secret is taken like any other document.
+    let mut held: BTreeMap<usize, Manifest<'_>> = manifests
+        .into_iter()
+        .filter(|manifest| manifest.parsed.is_some())
+        .map(|manifest| (manifest.piece.offset, manifest))
+        .collect();
     for piece in pieces {
         let manifest = match held.remove(&piece.offset) {
             Some(manifest) => manifest,

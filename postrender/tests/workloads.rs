@@ -93,3 +93,11 @@ fn list_and_what_is_not_a_workload() {
         &["apiVersion: v1\nkind: Namespace\nmetadata: {name: four}\n---\n", list].concat()
     ));
 }
+
+#[test]
+fn a_comment_does_not_hide_a_workload() {
+    let plain = rendered(&workload("DaemonSet", &format!("spec:\n{TEMPLATE}")));
+    let commented = rendered(&workload("DaemonSet", &format!("spec: # HIDDEN\n{TEMPLATE}")));
+    assert!(plain.contains("+      tolerations:"), "{plain}");
+    assert_eq!(plain, commented.replace("spec: # HIDDEN", "spec:"));
+}
