@@ -4,6 +4,9 @@ use datalab_yaml::{Document, Editor, Map, Path, Segment, Value, emit, split};
 use proptest::prelude::*;
 use serde_json::json;
 
+mod equality;
+use equality::same;
+
 /// Strings that some reader takes for something else, or that need escapes.
 const TRICKY: &[&str] = &[
     "",
@@ -107,20 +110,6 @@ fn value() -> impl Strategy<Value = Value> {
                 .prop_map(|entries| Value::Object(entries.into_iter().collect())),
         ]
     })
-}
-
-/// Equality of JSON numbers by value: `1.0` is `1`.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
 }
 
 fn read(text: &str) -> Result<Value, TestCaseError> {

@@ -6,6 +6,9 @@ use std::{env, fs};
 use datalab_yaml::{Document, Editor, Value, split};
 use serde_json::json;
 
+mod equality;
+use equality::same;
+
 /// A file or folder of the reference data, which lies outside of the repository.
 fn shared(name: &str) -> Option<PathBuf> {
     let Some(root) = env::var_os("DATALAB_SHARED") else {
@@ -34,20 +37,6 @@ fn yaml_files(folder: &Path, files: &mut Vec<PathBuf>) {
         } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
             files.push(path);
         }
-    }
-}
-
-/// Equality of JSON: numbers by value, and `9223372036854776000` may be a float on one side.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
     }
 }
 
